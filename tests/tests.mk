@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The tests.  Each suite has a makefile of its own, with its targets.
+include $(wildcard tests/*/suite.mk)
+
+.PHONY: check
+check:
+	@rm -rf $(BUILD)/ktap
+	@$(MAKE) --no-print-directory $(CHECKS)
+	@BUILD=$(BUILD) tests/ktap-sum
+
+CHECKS := check-unit
+
+## make check            all tests, closing with "N passed, N failed, N skipped"

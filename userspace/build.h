@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Building a new pool's metadata.
+ *
+ * Volumes come one after another, each as an ascending sequence of pieces: new
+ * mappings, or "as volume X has it here".  A piece of the second kind takes
+ * over X's nodes whole wherever they lie inside it, internal ones too, and
+ * copies only the edges; so what volumes shared they share again, and a snapshot
+ * costs the nodes on the way to what it changed.
+ *
+ * Reference counts are not kept on the way: when all trees stand, the metadata
+ * is read once in order and counted.  The superblock is written last, by
+ * te_build_commit alone; before that the device is no pool.
+ *
+ * Times.  Every mapping gets one of two: SHARED_TIME (0) when several volumes
+ * have its block, else the pool's own time, which is also every volume's
+ * snapshotted_time.  dm-thin takes a mapping that is older than the volume's
+ * snapshotted_time for shared and copies on write, so it copies just what is
+ * shared.  A piece that takes over a mapping not marked shared is refused:
+ * -EBADMSG.
+ */
+#ifndef TE_BUILD_H
+#define TE_BUILD_H
+
+#include "core/seam.h"
+
+struct te_build;
+
+struct te_build_pool {
+	u32 block_sectors;
+	u64 nr_data_blocks;		/* of the target's data device */
+	u64 nr_metadata_blocks;		/* of the target's metadata device */
+	u64 transaction_id;
+	u32 time;			/* > every volume's creation_time, < 2^24 */
+};
+
+struct te_build_volume {
+	u32 dev_id;
+	u64 transaction_id;
+	u32 creation_time;
+};
+
+/*
+ * fd: the metadata device or file, readable and writable, exclusively ours; name
+ * for messages.  Calls return 0 or -errno after one sentence on stderr;
+ * -ENOSPC when the metadata device is too small.
+ */
+struct te_build *te_build_create(int fd, const char *name, const struct te_build_pool *pool);
+void te_build_destroy(struct te_build *build);
+
+int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume);
+
+/* [virtual_block, + count) -> [pool_block, + count). */
+int te_build_map(struct te_build *build, u64 virtual_block, u64 pool_block, u64 count,
+		 bool shared);
+
+/* [virtual_block, + count) as the volume that was begun as the index-th has it. */
+int te_build_copy(struct te_build *build, u32 index, u64 virtual_block, u64 count);
+
+/* *mapped: how many blocks the volume now maps. */
+int te_build_volume_end(struct te_build *build, u64 *mapped);
+
+/* Counts, space maps, details, top level: all written, the superblock not. */
+int te_build_finish(struct te_build *build);
+
+/* After the data and all of the above is on disk: the superblock, and fsync. */
+int te_build_commit(struct te_build *build);
+
+/* Metadata blocks used (after finish). */
+u64 te_build_used_blocks(const struct te_build *build);
+
+/*
+ * Most metadata blocks that a pool of this many data blocks, volumes, mapped
+ * and op-touched blocks can need: for room checks before anything is written.
+ */
+u64 te_build_estimate(u64 nr_data_blocks, u64 nr_metadata_blocks, u64 nr_volumes,
+		      u64 nr_mappings);
+
+#endif

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The command.  Sources stand in the order the data passes.
+
+CC	?= gcc
+WARN	:= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wpointer-arith -Wundef -Wformat=2 -Wno-unused-parameter
+CFLAGS	?= -O2 -g
+TE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTE_VERSION='"$(VERSION)"' \
+	    -Iinclude -Ikernel -Iuserspace $(WARN)
+TE_LIBS	:= -ldevmapper -lblkid -ljson-c -lz -lisal -lpthread
+
+CORE_SRC := fault superblock btree walk details diff bitmap reach layout
+CORE_SRC := $(wildcard $(CORE_SRC:%=kernel/core/%.c))
+
+COMMAND_SRC := $(wildcard userspace/*.c)
+
+CORE_OBJ    := $(CORE_SRC:%.c=$(BUILD)/%.o)
+COMMAND_OBJ := $(COMMAND_SRC:%.c=$(BUILD)/%.o)
+
+# Everything but main(), for the tests to link with.
+COMMAND_LIB_OBJ := $(filter-out %/userspace/thinexport.o,$(COMMAND_OBJ)) $(CORE_OBJ)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/thinexport: $(COMMAND_OBJ) $(CORE_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+
+-include $(COMMAND_OBJ:.o=.d) $(CORE_OBJ:.o=.d)
+
+.PHONY: command install-command uninstall-command
+command: $(BUILD)/thinexport
+
+install-command: command
+	install -D -m 755 $(BUILD)/thinexport $(DESTDIR)$(SBINDIR)/thinexport
+
+uninstall-command:
+	rm -f $(DESTDIR)$(SBINDIR)/thinexport

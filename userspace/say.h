@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the command tells a person, on stderr: one sentence a fact. */
+#ifndef TE_SAY_H
+#define TE_SAY_H
+
+#include "core/fault.h"
+
+/* "thinexport: error: ..." / "thinexport: warning: ..." / "thinexport: ..." and a line end. */
+void te_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void te_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void te_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The error that a fault of the core is, with the name of what was read. */
+void te_error_fault(const char *name, const struct te_fault *fault);
+
+/*
+ * Bytes for a person: "1.5 GiB", "64 KiB", "512 B": three figures, binary
+ * units, into a static ring of buffers that eight calls in one printf may use.
+ */
+const char *te_bytes(u64 bytes);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a stream: everything te_stream_next returns has been checked -
+ * frame, checksums, order of frames, bounds, ascending ops, totals, digest - and
+ * nothing is returned of a frame of which any part is wrong.
+ */
+#ifndef TE_STREAM_READ_H
+#define TE_STREAM_READ_H
+
+#include <thinexport/stream.h>
+#include "core/seam.h"
+
+enum te_record_kind {
+	TE_RECORD_BEGIN,
+	TE_RECORD_CATALOG,
+	TE_RECORD_VOLUME,
+	TE_RECORD_OPS,
+	TE_RECORD_VOLUME_END,
+	TE_RECORD_END,
+	TE_RECORD_SKIPPED,		/* an optional frame of unknown kind */
+};
+
+/* Valid until the next call.  Structs are the frame's own, little-endian. */
+struct te_record {
+	enum te_record_kind kind;
+	const struct te_frame_header *header;
+	u64 offset;			/* of the frame in the stream, bytes */
+	union {
+		const struct te_begin *begin;
+		const char *catalog;	/* NUL-terminated JSON */
+		const struct te_volume_begin *volume;
+		struct {
+			const struct te_op *ops;
+			size_t nr_ops;
+			const void *data;	/* aligned to 4 KiB; DATAs' bytes in order */
+			size_t data_bytes;
+		} ops;
+		const struct te_volume_end *volume_end;
+		const struct te_end *end;
+	};
+};
+
+struct te_stream_reader;
+
+/* `name` is for messages.  NULL: no memory. */
+struct te_stream_reader *te_stream_reader_create(int fd, const char *name);
+void te_stream_reader_destroy(struct te_stream_reader *reader);
+
+/*
+ * The next record: 1, or 0 after END (when the input must be at its end too:
+ * bytes behind END are an error), or -errno after one sentence that says
+ * what is wrong at which byte.  -EBADMSG damaged, -EOPNOTSUPP too new.
+ */
+int te_stream_next(struct te_stream_reader *reader, struct te_record *record);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* thinexport: send and receive for device-mapper thin pools.  The table of verbs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "core/seam.h"
+
+static const struct te_cmd *const verbs[] = {
+	NULL,
+};
+
+enum te_exit te_usage(const struct te_cmd *cmd)
+{
+	fprintf(stderr, "Usage: thinexport %s %s\n%s", cmd->verb, cmd->synopsis, cmd->help);
+	return TE_EXIT_USAGE;
+}
+
+static void list_verbs(FILE *to)
+{
+	size_t i;
+
+	fprintf(to, "Usage: thinexport VERB [OPTION]... \n\n"
+		    "Sends and receives device-mapper thin pools.\n\n");
+	for (i = 0; verbs[i]; i++)
+		fprintf(to, "  %-10s %s\n", verbs[i]->verb, verbs[i]->summary);
+	fprintf(to, "\n`thinexport VERB --help` tells more; so does thinexport(8).\n");
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		list_verbs(stderr);
+		return TE_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("thinexport %s\n", TE_VERSION);
+		return TE_EXIT_DONE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		list_verbs(stdout);
+		return TE_EXIT_DONE;
+	}
+	for (i = 0; verbs[i]; i++)
+		if (!strcmp(argv[1], verbs[i]->verb))
+			return verbs[i]->run(argc - 1, argv + 1);
+	fprintf(stderr, "thinexport: no verb '%s'; `thinexport --help` lists them\n", argv[1]);
+	return TE_EXIT_USAGE;
+}
