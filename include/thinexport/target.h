@@ -14,6 +14,9 @@
  *
  *	0 <length> thinexport <metadata dev> <data dev> <#features> [<feature>...]
  *		<#volumes> {<dev id> <pin dev|->}...
+ *
+ * The table must be loaded read-only (dmsetup --readonly, dm_task_set_ro), the
+ * length be at least the view's: what is behind the view reads as zeros.
  */
 #define TE_FEATURE_SUPERBLOCK_ROOT	"superblock_root"
 
