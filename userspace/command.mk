@@ -9,7 +9,7 @@ TE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTE_VERSION='"$(VER
 	    -Iinclude -Ikernel -Iuserspace $(WARN)
 TE_LIBS	:= -ldevmapper -lblkid -ljson-c -lz -lisal -lpthread
 
-CORE_SRC := fault superblock btree walk details diff bitmap reach layout
+CORE_SRC := fault superblock btree cursor walk details diff bitmap reach layout
 CORE_SRC := $(wildcard $(CORE_SRC:%=kernel/core/%.c))
 
 COMMAND_SRC := $(wildcard userspace/*.c)

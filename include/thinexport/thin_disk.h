@@ -42,6 +42,9 @@
 #define THIN_DATA_BLOCK_MIN_SECTORS	128
 #define THIN_DATA_BLOCK_MAX_SECTORS	2097152
 
+/* No device ends beyond 2^63 bytes. */
+#define THIN_MAX_SECTORS		(1ULL << 54)
+
 /* Device ids are 24 bits wide. */
 #define THIN_DEV_ID_MAX			((1u << 24) - 1)
 

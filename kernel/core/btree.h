@@ -59,8 +59,23 @@ struct te_range {
 int te_node_check(const void *data, u64 block, u32 value_bytes, struct te_range range,
 		  u64 nr_blocks, struct te_node *node, struct te_fault *fault);
 
+/*
+ * Gets a block from the reader, within its bounds, and checks it as a node.
+ * Until te_node_put(reader, cookie) the node may be used.
+ */
+int te_node_get(struct te_reader *reader, u64 block, u32 value_bytes, struct te_range range,
+		struct te_node *node, void **cookie, struct te_fault *fault);
+void te_node_put(struct te_reader *reader, void *cookie);
+
 /* Index of the last key <= `key`, or -1. */
 int te_node_search(const struct te_node *node, u64 key);
+
+/*
+ * What child `i` of a node that itself has `range` may hold: from its key up
+ * to the next one.  An insertion below a node's first key lowers that key in all
+ * nodes on the way down, so nothing lies below the first key either.
+ */
+struct te_range te_node_child_range(const struct te_node *node, u32 i, struct te_range range);
 
 /*
  * Copies the value of `key` from the tree at `root`.  -ENODATA when it has none

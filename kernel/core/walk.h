@@ -6,7 +6,7 @@
 #ifndef TE_WALK_H
 #define TE_WALK_H
 
-#include "btree.h"
+#include "cursor.h"
 
 enum te_visit {
 	TE_VISIT_DESCEND	= 0,
@@ -26,30 +26,27 @@ struct te_walk_ops {
 
 	/* After all below an internal or leaf node was walked; may be NULL. */
 	int (*leave)(void *context, u64 block, unsigned int level, struct te_range range);
+
+	/*
+	 * Whether a node that comes later will be entered, so that no node is
+	 * prefetched only to be skipped.  May be NULL (all will).
+	 */
+	bool (*wanted)(void *context, u64 block);
 };
 
 /*
- * Walks the tree at `root` whose leaves hold value_bytes.  Uses a stack of
- * TE_BTREE_MAX_DEPTH entries inside `walk` (allocate it; it is too large for a
+ * Walks the tree at `root` whose leaves hold value_bytes.  Holds a stack of
+ * TE_BTREE_MAX_DEPTH nodes inside `walk` (allocate it; it is too large for a
  * kernel stack).  All leaves must lie at one depth and no node be its own
  * ancestor.  Returns 0, what a callback returned, -EINTR, or as te_node_check.
  */
-struct te_walk_level {
-	struct te_node node;
-	struct te_range range;
-	void *cookie;
-	u32 next;			/* child to visit next */
-	u32 prefetched;			/* children hinted so far */
-};
-
 struct te_walk {
 	struct te_reader *reader;
 	const struct te_walk_ops *ops;
 	void *context;
 	u32 value_bytes;
 	struct te_fault *fault;
-	unsigned int leaf_level;	/* found at the first leaf; UINT_MAX before */
-	struct te_walk_level stack[TE_BTREE_MAX_DEPTH];
+	struct te_cursor cursor;	/* the walk's own; needs no filling in */
 };
 
 int te_walk_tree(struct te_walk *walk, u64 root, struct te_range range);
