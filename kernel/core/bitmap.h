@@ -14,6 +14,9 @@
 
 #define TE_BITMAP_SPAN		2048u
 
+/* 2^34 but 512: what one allocation of the kernel can hold. */
+#define TE_BITMAP_MAX_BITS	(((u64)INT_MAX / 64) * 64 * 8)
+
 struct te_bitmap {
 	u64 nr_bits;
 	u64 nr_set;			/* kept by set and clear */
