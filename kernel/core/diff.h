@@ -13,11 +13,20 @@
 
 struct te_diff_ops {
 	/*
-	 * A node of the new tree that the old has not, before it is read; as
-	 * te_walk_ops.enter.  After TE_VISIT_SKIP the differences inside `range`
-	 * are not reported: the caller has dealt with all of the range.  May be NULL.
+	 * A node of the new tree that the old has not, before it is descended
+	 * into: te_visit, or -errno.  May be NULL.
 	 */
-	int (*enter)(void *context, u64 block, unsigned int level, struct te_range range);
+	int (*enter)(void *context, u64 block, unsigned int level);
+
+	/*
+	 * After TE_VISIT_SKIP, in order with the entries: the node left out
+	 * holds the keys `range`, from its first to its last, and no difference
+	 * within is reported.  The range is that of its content: what a parent
+	 * allows the node can be wider, and then another tree that has the same
+	 * node may well have further entries there.  Never called for an empty
+	 * node.  May be NULL when `enter` is.
+	 */
+	int (*skipped)(void *context, u64 block, struct te_range range);
 
 	/*
 	 * One virtual block that the two trees map differently, ascending.
