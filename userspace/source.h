@@ -27,16 +27,18 @@ struct te_volume {
 };
 
 struct te_source;
+struct te_image;
 
 struct te_source_ops {
 	const char *kind;		/* "devices", "view": one word for messages */
 
 	/*
-	 * Reads whole pool blocks [block, block + count) into buf (aligned to
-	 * 4 KiB).  0 or -errno, after one line on stderr that names device and
-	 * offset.
+	 * Reads bytes [offset, + bytes) of the pool's data, multiples of 4 KiB, into
+	 * buf (aligned to 4 KiB).  It may span blocks; all of them must be mapped
+	 * by some volume.  0 or -errno, after one line on stderr that names device
+	 * and offset.  May be called by one thread while another uses the reader.
 	 */
-	int (*read)(struct te_source *source, u64 block, u64 count, void *buf);
+	int (*read)(struct te_source *source, u64 offset, void *buf, u64 bytes);
 	void (*close)(struct te_source *source);
 };
 
@@ -52,6 +54,7 @@ struct te_source {
 	bool needs_check;
 	struct te_volume *volumes;	/* ascending by id: all of the pool, or the chosen */
 	size_t nr_volumes;
+	const struct te_image *images[2]; /* what is open; NULL where nothing */
 };
 
 /* Which root to start from. */
@@ -74,6 +77,9 @@ struct te_source *te_source_open_view(const char *path);
 bool te_source_is_view(const char *path);
 
 void te_source_close(struct te_source *source);	/* NULL is fine */
+
+/* The volume with this id, or NULL. */
+struct te_volume *te_source_find(struct te_source *source, u32 dev_id);
 
 /*
  * Keeps only the chosen volumes: ids ("3"), or names when the source knows
