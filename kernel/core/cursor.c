@@ -102,7 +102,7 @@ void te_cursor_prefetch(struct te_cursor *cursor)
 	for (i = top->prefetched > top->next ? top->prefetched : top->next; i < end; i++) {
 		u64 block = te_node_value64(&top->node, i);
 
-		if (cursor->wanted && !cursor->wanted(cursor->context, block))
+		if (cursor->wanted && !cursor->wanted(cursor->context, block, te_node_key(&top->node, i)))
 			continue;
 		if (count && block == start + count) {
 			count++;

@@ -27,8 +27,8 @@ struct te_cursor {
 	u32 value_bytes;		/* of a leaf's value */
 	struct te_fault *fault;
 
-	/* Whether a child is worth a prefetch.  NULL: all are. */
-	bool (*wanted)(void *context, u64 block);
+	/* Whether a child, at key `low` in its parent, is worth a prefetch.  NULL: all are. */
+	bool (*wanted)(void *context, u64 block, u64 low);
 	void *context;
 
 	unsigned int depth;		/* nodes held */
@@ -74,7 +74,8 @@ void te_cursor_begin(struct te_cursor *cursor, u64 root, struct te_range range);
 /* The item it stands before, or false behind the last. */
 bool te_cursor_item(struct te_cursor *cursor, struct te_cursor_item *item);
 
-/* From a node into it; from anything past it.  Both leave the cursor before the
+/*
+ * From a node into it; from anything past it.  Both leave the cursor before the
  * next item, wherever that is.
  */
 int te_cursor_descend(struct te_cursor *cursor);

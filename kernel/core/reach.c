@@ -42,7 +42,7 @@ static int enter(void *context, u64 block, unsigned int level, struct te_range r
 	return te_bitmap_set(&rw->reach->metadata, block) ? TE_VISIT_SKIP : TE_VISIT_DESCEND;
 }
 
-static bool wanted(void *context, u64 block)
+static bool wanted(void *context, u64 block, u64 low)
 {
 	const struct reach_walk *rw = context;
 

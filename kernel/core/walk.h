@@ -28,10 +28,11 @@ struct te_walk_ops {
 	int (*leave)(void *context, u64 block, unsigned int level, struct te_range range);
 
 	/*
-	 * Whether a node that comes later will be entered, so that no node is
-	 * prefetched only to be skipped.  May be NULL (all will).
+	 * Whether a node that comes later, at key `low` in its parent, will be
+	 * entered, so that no node is prefetched only to be skipped.  May be NULL
+	 * (all will).
 	 */
-	bool (*wanted)(void *context, u64 block);
+	bool (*wanted)(void *context, u64 block, u64 low);
 };
 
 /*

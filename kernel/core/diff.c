@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The difference of two mapping trees of one pool. */
+#include "diff.h"
+
+/*
+ * Two cursors stand before items: nodes not yet read, and entries.  What comes
+ * first in key order is dealt with first.  A node is read only when the other
+ * side has nothing before it; of two nodes that start at the same key the
+ * higher is read first, so that nodes of one height meet, and if they are the
+ * same block neither is read.
+ *
+ * Heights count from the leaves, since trees of different depth share leaves.
+ * They are known from the start: the way to each tree's first leaf is read once
+ * for them.
+ *
+ * That two equal nodes meet is a matter of cost alone.  Where they do not (some
+ * tool gave the same node another key in the one parent than in the other) both
+ * are read and found equal entry by entry.
+ */
+struct te_diff {
+	struct te_reader *reader;
+	const struct te_diff_ops *ops;
+	void *context;
+	struct te_fault *fault;
+	struct te_cursor old;
+	struct te_cursor new;
+
+	/* The new side's node is to be left out, once the old side has come to it. */
+	bool skipping;
+	struct te_range skip_range;	/* of its content */
+	u64 floor;			/* old entries below were dealt with by a skip */
+};
+
+/* The node of `cursor` whose children are as high as `level` is in `beside`. */
+static const struct te_cursor_level *level_beside(const struct te_cursor *cursor,
+						  const struct te_cursor *beside,
+						  unsigned int level)
+{
+	unsigned int height = beside->leaf_level - level;
+
+	if (height > cursor->leaf_level || cursor->leaf_level - height >= cursor->depth)
+		return NULL;
+	return &cursor->stack[cursor->leaf_level - height];
+}
+
+/* Whether `cursor` has not got this child where `beside` has it. */
+static bool differs(const struct te_cursor *cursor, const struct te_cursor *beside,
+		    u64 block, u64 low)
+{
+	const struct te_cursor_level *level;
+	int i;
+
+	level = level_beside(cursor, beside, beside->depth - 1);
+	if (!level || level->node.leaf)
+		return true;
+	i = te_node_search(&level->node, low);
+	return i < 0 || te_node_value64(&level->node, i) != block;
+}
+
+static bool old_wanted(void *context, u64 block, u64 low)
+{
+	const struct te_diff *diff = context;
+
+	return differs(&diff->new, &diff->old, block, low);
+}
+
+static bool new_wanted(void *context, u64 block, u64 low)
+{
+	const struct te_diff *diff = context;
+
+	return differs(&diff->old, &diff->new, block, low);
+}
+
+struct te_diff *te_diff_create(struct te_reader *reader, const struct te_diff_ops *ops,
+			       void *context, struct te_fault *fault)
+{
+	struct te_diff *diff = te_alloc(sizeof(*diff));
+
+	if (!diff) {
+		te_fail(fault, -ENOMEM, TE_FAULT_MEMORY, 0, 0, 0);
+		return NULL;
+	}
+	diff->reader = reader;
+	diff->ops = ops;
+	diff->context = context;
+	diff->fault = fault;
+	te_cursor_init(&diff->old, reader, sizeof(__le64), fault);
+	te_cursor_init(&diff->new, reader, sizeof(__le64), fault);
+	diff->old.wanted = old_wanted;
+	diff->old.context = diff;
+	diff->new.wanted = new_wanted;
+	diff->new.context = diff;
+	return diff;
+}
+
+void te_diff_destroy(struct te_diff *diff)
+{
+	if (!diff)
+		return;
+	te_cursor_exit(&diff->new);
+	te_cursor_exit(&diff->old);
+	te_free(diff);
+}
+
+/* Stands before the root, with the level of the leaves known. */
+static int begin(struct te_cursor *cursor, u64 root)
+{
+	const struct te_range all = { 0, ~0ULL };
+	const struct te_cursor_level *top;
+	unsigned int leaf_level;
+	int r;
+
+	te_cursor_exit(cursor);
+	cursor->leaf_level = UINT_MAX;
+	r = te_cursor_push(cursor, root, all);
+	while (!r && cursor->leaf_level == UINT_MAX) {
+		top = te_cursor_top(cursor);
+		r = te_cursor_push(cursor, te_node_value64(&top->node, 0),
+				   te_node_child_range(&top->node, 0, top->range));
+	}
+	leaf_level = cursor->leaf_level;
+	te_cursor_begin(cursor, root, all);
+	cursor->leaf_level = leaf_level;
+	return r;
+}
+
+/*
+ * The keys that a node holds: from its own first (nothing of another node is
+ * between that and the first entry below) to the last below it.  Empty with
+ * low == high.
+ */
+static int content_range(struct te_diff *diff, const struct te_cursor_item *item,
+			 struct te_range *content)
+{
+	struct te_range range = item->range;
+	u64 block = item->block;
+	unsigned int level;
+
+	for (level = 0; level < TE_BTREE_MAX_DEPTH; level++) {
+		struct te_node node;
+		void *cookie;
+		bool leaf;
+		int r;
+
+		r = te_node_get(diff->reader, block, sizeof(__le64), range, &node, &cookie,
+				diff->fault);
+		if (r)
+			return r;
+		leaf = node.leaf;
+		if (!level)
+			content->low = node.nr_entries ? te_node_key(&node, 0) : range.low;
+		content->high = range.low > content->low ? range.low : content->low;
+		if (node.nr_entries && leaf)
+			content->high = te_node_key(&node, node.nr_entries - 1) + 1;
+		if (!leaf) {
+			block = te_node_value64(&node, node.nr_entries - 1);
+			range = te_node_child_range(&node, node.nr_entries - 1, range);
+		}
+		te_node_put(diff->reader, cookie);
+		if (leaf)
+			return 0;
+	}
+	return te_fail(diff->fault, -EILSEQ, TE_FAULT_NODE_DEPTH, block, level,
+		       TE_BTREE_MAX_DEPTH);
+}
+
+static u64 entry_value(struct te_cursor *cursor, const struct te_cursor_item *item)
+{
+	return te_node_value64(&te_cursor_top(cursor)->node, item->index);
+}
+
+/* The old side comes first: an entry that the new tree lacks, or a node to read. */
+static int advance_old(struct te_diff *diff, const struct te_cursor_item *item)
+{
+	int r = 0;
+
+	if (!item->entry)
+		return te_cursor_descend(&diff->old);
+	r = diff->ops->entry(diff->context, item->range.low, true,
+			     entry_value(&diff->old, item), false, 0);
+	te_cursor_step(&diff->old);
+	return r;
+}
+
+/* The new side's node: ask whether to leave it out, and do so or read it. */
+static int open_new(struct te_diff *diff, const struct te_cursor_item *item)
+{
+	int r;
+
+	if (diff->skipping) {
+		diff->skipping = false;
+		diff->floor = diff->skip_range.high;
+		r = diff->ops->skipped(diff->context, item->block, diff->skip_range);
+		te_cursor_step(&diff->new);
+		return r;
+	}
+	r = te_cursor_check_loop(&diff->new, item->block);
+	if (r)
+		return r;
+	r = diff->ops->enter ? diff->ops->enter(diff->context, item->block, item->level) :
+			       TE_VISIT_DESCEND;
+	if (r < 0)
+		return r;
+	if (r == TE_VISIT_DESCEND)
+		return te_cursor_descend(&diff->new);
+
+	r = content_range(diff, item, &diff->skip_range);
+	if (r)
+		return r;
+	if (diff->skip_range.low == diff->skip_range.high)
+		te_cursor_step(&diff->new);
+	else
+		diff->skipping = true;
+	return 0;
+}
+
+static int advance_new(struct te_diff *diff, const struct te_cursor_item *item)
+{
+	int r;
+
+	if (!item->entry)
+		return open_new(diff, item);
+	r = diff->ops->entry(diff->context, item->range.low, false, 0, true,
+			     entry_value(&diff->new, item));
+	te_cursor_step(&diff->new);
+	return r;
+}
+
+/* Both have the key. */
+static int compare_entries(struct te_diff *diff, const struct te_cursor_item *old,
+			   const struct te_cursor_item *new)
+{
+	u64 old_value = entry_value(&diff->old, old);
+	u64 new_value = entry_value(&diff->new, new);
+	int r = 0;
+
+	if (te_mapping_block(old_value) != te_mapping_block(new_value))
+		r = diff->ops->entry(diff->context, new->range.low, true, old_value,
+				     true, new_value);
+	te_cursor_step(&diff->old);
+	te_cursor_step(&diff->new);
+	return r;
+}
+
+/* Both start at the same key, at least one of them a node. */
+static int open_higher(struct te_diff *diff, const struct te_cursor_item *old,
+		       const struct te_cursor_item *new)
+{
+	if (new->entry)
+		return te_cursor_descend(&diff->old);
+	if (old->entry)
+		return open_new(diff, new);
+	if (diff->old.leaf_level - old->level > diff->new.leaf_level - new->level)
+		return te_cursor_descend(&diff->old);
+	return open_new(diff, new);
+}
+
+static int step(struct te_diff *diff, const struct te_cursor_item *old,
+		const struct te_cursor_item *new)
+{
+	if (old->range.low < new->range.low)
+		return advance_old(diff, old);
+	if (old->range.low > new->range.low)
+		return advance_new(diff, new);
+	if (old->entry && new->entry)
+		return compare_entries(diff, old, new);
+	return open_higher(diff, old, new);
+}
+
+/* The next old item that is not wholly below the floor. */
+static bool old_item(struct te_diff *diff, struct te_cursor_item *item)
+{
+	while (te_cursor_item(&diff->old, item)) {
+		if (item->range.high > diff->floor)
+			return true;
+		te_cursor_step(&diff->old);
+	}
+	return false;
+}
+
+static int run(struct te_diff *diff)
+{
+	for (;;) {
+		struct te_cursor_item old, new;
+		bool has_old, has_new;
+		int r;
+
+		has_old = old_item(diff, &old);
+		has_new = te_cursor_item(&diff->new, &new);
+		if (!has_old && !has_new)
+			return 0;
+		if (diff->skipping)
+			new.range = diff->skip_range;
+
+		if (has_old && has_new && !old.entry && !new.entry && old.block == new.block) {
+			diff->skipping = false;
+			te_cursor_step(&diff->old);
+			te_cursor_step(&diff->new);
+			continue;
+		}
+		if (!has_new)
+			r = advance_old(diff, &old);
+		else if (!has_old)
+			r = advance_new(diff, &new);
+		else
+			r = step(diff, &old, &new);
+		if (r)
+			return r;
+	}
+}
+
+int te_diff_run(struct te_diff *diff, u64 old_root, u64 new_root)
+{
+	int r = 0;
+
+	diff->skipping = false;
+	diff->floor = 0;
+	if (old_root == new_root)
+		return 0;
+	if (old_root)
+		r = begin(&diff->old, old_root);
+	if (!r)
+		r = begin(&diff->new, new_root);
+	if (!r)
+		r = run(diff);
+	te_cursor_exit(&diff->new);
+	te_cursor_exit(&diff->old);
+	return r;
+}
