@@ -11,7 +11,6 @@
 
 #include "codec.h"
 #include "frame.h"
-#include "interrupt.h"
 #include "say.h"
 #include "stream_check.h"
 
@@ -24,6 +23,7 @@
 struct te_stream_reader {
 	int fd;
 	const char *name;
+	const volatile sig_atomic_t *stop;
 	int result;			/* an error, once there was one */
 	bool ended;			/* END has been returned */
 	u8 *raw;			/* RAW_ROOM, aligned */
@@ -65,7 +65,8 @@ int te_stream_open(const char *path, const char **name)
 	return fd;
 }
 
-struct te_stream_reader *te_stream_reader_create(int fd, const char *name)
+struct te_stream_reader *te_stream_reader_create(int fd, const char *name,
+						 const volatile sig_atomic_t *stop)
 {
 	struct te_stream_reader *reader = te_alloc(sizeof(*reader));
 
@@ -73,6 +74,7 @@ struct te_stream_reader *te_stream_reader_create(int fd, const char *name)
 		return NULL;
 	reader->fd = fd;
 	reader->name = name;
+	reader->stop = stop;
 	reader->raw = aligned_alloc(PAGE_BYTES, RAW_ROOM);
 	reader->stored = malloc(TE_FRAME_MAX_RAW);
 	if (!te_stream_check_init(&reader->check) && reader->raw && reader->stored)
@@ -123,7 +125,7 @@ static ssize_t read_some(struct te_stream_reader *reader, void *p, size_t bytes)
 	while (done < bytes) {
 		ssize_t n;
 
-		if (te_interrupted()) {
+		if (reader->stop && *reader->stop) {
 			reader->result = -EINTR;
 			return -EINTR;
 		}

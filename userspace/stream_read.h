@@ -8,6 +8,8 @@
 #ifndef TE_STREAM_READ_H
 #define TE_STREAM_READ_H
 
+#include <signal.h>
+
 #include "catalog.h"
 
 enum te_record_kind {
@@ -50,10 +52,12 @@ struct te_stream_reader;
 int te_stream_open(const char *path, const char **name);
 
 /*
- * `name` is for messages.  NULL: no memory.  When te_interrupted() next returns
- * -EINTR and says nothing.
+ * `name` is for messages.  NULL: no memory.  A read that a signal handler
+ * interrupts is taken up again, unless *stop has become true: then next returns
+ * -EINTR and says nothing.  stop may be NULL.
  */
-struct te_stream_reader *te_stream_reader_create(int fd, const char *name);
+struct te_stream_reader *te_stream_reader_create(int fd, const char *name,
+						 const volatile sig_atomic_t *stop);
 void te_stream_reader_destroy(struct te_stream_reader *reader);
 
 /*

@@ -3,12 +3,10 @@
 #include "stream_write.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "frame.h"
-#include "interrupt.h"
 #include "say.h"
 
 /*
@@ -53,6 +51,7 @@ struct sums {
 struct te_stream_writer {
 	int fd;
 	const char *name;
+	const volatile sig_atomic_t *stop;
 	const struct te_codec *codec;
 	void *encoder;
 	int error;			/* what the first failed call returned */
@@ -87,7 +86,8 @@ int te_stream_output_check(int fd, const char *name)
 }
 
 struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
-						 struct te_codec_choice choice)
+						 struct te_codec_choice choice,
+						 const volatile sig_atomic_t *stop)
 {
 	struct te_stream_writer *writer = te_alloc(sizeof(*writer));
 
@@ -95,6 +95,7 @@ struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
 		return NULL;
 	writer->fd = fd;
 	writer->name = name;
+	writer->stop = stop;
 	writer->codec = te_codec_find(choice.id);
 	writer->memory = aligned_alloc(PAGE_BYTES, PAGE_BYTES + TABLE_ROOM + FRAME_DATA_BYTES);
 	if (!writer->memory || !writer->codec)
@@ -158,7 +159,7 @@ static int write_all(struct te_stream_writer *writer, const void *p, size_t byte
 	while (bytes) {
 		ssize_t n;
 
-		if (te_interrupted())
+		if (writer->stop && *writer->stop)
 			return fail(writer, -EINTR);
 		n = write(writer->fd, p, bytes);
 		if (n < 0 && errno == EAGAIN) {

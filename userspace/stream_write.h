@@ -6,6 +6,8 @@
 #ifndef TE_STREAM_WRITE_H
 #define TE_STREAM_WRITE_H
 
+#include <signal.h>
+
 #include "codec.h"
 
 struct te_stream_writer;
@@ -22,10 +24,12 @@ int te_stream_output_check(int fd, const char *name);
  * call returns 0 or -errno, after one sentence on stderr; after an error only
  * destroy may follow.  NULL: no memory.
  *
- * When te_interrupted() a call returns -EINTR and says nothing.
+ * A write that a signal handler interrupts is taken up again, unless *stop has
+ * become true: then the call returns -EINTR and says nothing.  stop may be NULL.
  */
 struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
-						 struct te_codec_choice codec);
+						 struct te_codec_choice codec,
+						 const volatile sig_atomic_t *stop);
 void te_stream_writer_destroy(struct te_stream_writer *writer);
 
 /* BEGIN's provisioned_sectors must be what DATA and ZERO then come to: END checks. */

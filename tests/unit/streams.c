@@ -145,7 +145,7 @@ int read_all_of(const struct bytes *bytes, void (*each)(const struct te_record *
 		const char **said)
 {
 	int fd = fd_of_bytes(bytes), result;
-	struct te_stream_reader *reader = te_stream_reader_create(fd, "it");
+	struct te_stream_reader *reader = te_stream_reader_create(fd, "it", NULL);
 	struct te_record record;
 
 	must(reader != NULL);
@@ -215,7 +215,7 @@ static char *small_catalog(void)
 struct bytes small_stream(struct te_codec_choice codec)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", codec);
+	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", codec, NULL);
 	struct te_begin begin = {
 		.magic = cpu_to_le64(TE_STREAM_MAGIC),
 		.version = cpu_to_le32(TE_STREAM_VERSION),
