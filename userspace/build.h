@@ -50,7 +50,11 @@ void te_build_destroy(struct te_build *build);
 
 int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume);
 
-/* [virtual_block, + count) -> [pool_block, + count). */
+/*
+ * [virtual_block, + count) -> [pool_block, + count).  Pool blocks ascend over all
+ * calls for all volumes, as blocks are placed: so none is given twice, and each
+ * has one mark.
+ */
 int te_build_map(struct te_build *build, u64 virtual_block, u64 pool_block, u64 count,
 		 bool shared);
 
@@ -70,8 +74,9 @@ int te_build_commit(struct te_build *build);
 u64 te_build_used_blocks(const struct te_build *build);
 
 /*
- * Most metadata blocks that a pool of this many data blocks, volumes, mapped
- * and op-touched blocks can need: for room checks before anything is written.
+ * Fewest metadata blocks that such a pool needs, everything packed and shared: a
+ * device below it cannot do, and is refused before anything is written.
+ * nr_mappings: distinct pool blocks.
  */
 u64 te_build_estimate(u64 nr_data_blocks, u64 nr_metadata_blocks, u64 nr_volumes,
 		      u64 nr_mappings);

@@ -2,6 +2,7 @@
 /* SIGINT, SIGTERM and SIGHUP end a verb cleanly: a flag that long work asks for. */
 #include "interrupt.h"
 
+#include <signal.h>
 #include <stddef.h>
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
@@ -43,9 +44,4 @@ void te_interrupt_leave_to_main(void)
 bool te_interrupted(void)
 {
 	return interrupted;
-}
-
-const volatile sig_atomic_t *te_interrupt_flag(void)
-{
-	return &interrupted;
 }

@@ -3,7 +3,6 @@
 #ifndef TE_INTERRUPT_H
 #define TE_INTERRUPT_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 /*
@@ -16,8 +15,5 @@ void te_interrupt_catch(void);
 void te_interrupt_leave_to_main(void);
 
 bool te_interrupted(void);
-
-/* The flag itself, for who is to look at it without knowing of signals. */
-const volatile sig_atomic_t *te_interrupt_flag(void);
 
 #endif

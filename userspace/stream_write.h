@@ -6,33 +6,25 @@
 #ifndef TE_STREAM_WRITE_H
 #define TE_STREAM_WRITE_H
 
-#include <signal.h>
+#include <thinexport/stream.h>
+#include "core/seam.h"
 
-#include "codec.h"
+struct te_codec_choice {
+	enum te_codec_id id;
+	int level;
+};
 
 struct te_stream_writer;
 
 /*
- * To be asked before anything is written: -EINVAL after one sentence when fd is
- * a terminal.  From here on a reader that goes away is an error (EPIPE) and no
- * longer a signal.
- */
-int te_stream_output_check(int fd, const char *name);
-
-/*
  * fd is written with plain writes, never seeked.  `name` is for messages.  Every
  * call returns 0 or -errno, after one sentence on stderr; after an error only
- * destroy may follow.  NULL: no memory.
- *
- * A write that a signal handler interrupts is taken up again, unless *stop has
- * become true: then the call returns -EINTR and says nothing.  stop may be NULL.
+ * destroy may follow.
  */
 struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
-						 struct te_codec_choice codec,
-						 const volatile sig_atomic_t *stop);
+						 struct te_codec_choice codec);
 void te_stream_writer_destroy(struct te_stream_writer *writer);
 
-/* BEGIN's provisioned_sectors must be what DATA and ZERO then come to: END checks. */
 int te_stream_write_begin(struct te_stream_writer *writer, const struct te_begin *begin);
 int te_stream_write_catalog(struct te_stream_writer *writer, const char *json);
 int te_stream_write_volume(struct te_stream_writer *writer, const struct te_volume_begin *volume);

@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A tree that grows at its right edge, and takes over other trees' nodes whole. */
+#include "build_parts.h"
+
+#include "say.h"
+
+/* Children of internal nodes and roots of volumes: numbers of blocks. */
+#define CHILD_BYTES	sizeof(__le64)
+
+u32 te_tree_max_entries(u32 value_bytes)
+{
+	u32 most = (THIN_METADATA_BLOCK_BYTES - sizeof(struct thin_disk_node)) /
+		   (sizeof(__le64) + value_bytes);
+
+	return most / 3 * 3;
+}
+
+static u32 value_bytes_at(const struct te_tree *tree, u32 level)
+{
+	return level ? CHILD_BYTES : tree->value_bytes;
+}
+
+static u32 max_entries(const struct te_tree *tree, u32 level)
+{
+	return te_tree_max_entries(value_bytes_at(tree, level));
+}
+
+/* What dm-thin keeps in every node but the root (its remove merges below this). */
+static u32 min_entries(const struct te_tree *tree, u32 level)
+{
+	return max_entries(tree, level) / 3;
+}
+
+static void *value_at(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
+{
+	return node->bytes + sizeof(struct thin_disk_node) +
+	       (size_t)max_entries(tree, level) * sizeof(__le64) +
+	       (size_t)i * value_bytes_at(tree, level);
+}
+
+static u64 child_at(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
+{
+	return le64_to_cpu(*(__le64 *)value_at(tree, level, node, i));
+}
+
+static void empty_node(struct te_tree_node *node)
+{
+	node->block = 0;
+	node->nr = 0;
+	node->loaded = true;
+}
+
+int te_tree_init(struct te_tree *tree, struct te_store *store, u32 value_bytes, bool mappings)
+{
+	u32 i;
+
+	*tree = (struct te_tree) {
+		.store = store,
+		.value_bytes = value_bytes,
+		.mappings = mappings,
+	};
+	for (i = 0; i < TE_BTREE_MAX_DEPTH; i++) {
+		struct te_tree_level *level = &tree->level[i];
+
+		level->current = te_alloc(sizeof(*level->current));
+		level->held = te_alloc(sizeof(*level->held));
+		level->open = te_alloc(sizeof(*level->open));
+		if (!level->current || !level->held || !level->open) {
+			te_tree_exit(tree);
+			te_error("no memory to build metadata");
+			return -ENOMEM;
+		}
+	}
+	te_tree_reset(tree);
+	return 0;
+}
+
+void te_tree_exit(struct te_tree *tree)
+{
+	u32 i;
+
+	for (i = 0; i < TE_BTREE_MAX_DEPTH; i++) {
+		te_free(tree->level[i].current);
+		te_free(tree->level[i].held);
+		te_free(tree->level[i].open);
+	}
+	*tree = (struct te_tree) { .empty = true };
+}
+
+void te_tree_reset(struct te_tree *tree)
+{
+	u32 i;
+
+	tree->lone = false;
+	tree->empty = true;
+	tree->first_key = 0;
+	tree->last_key = 0;
+	for (i = 0; i < TE_BTREE_MAX_DEPTH; i++) {
+		empty_node(tree->level[i].current);
+		tree->level[i].has_held = false;
+	}
+}
+
+/* Fills in the entries of a node that stands already. */
+static int load(struct te_tree *tree, u32 level, struct te_tree_node *node)
+{
+	const void *data;
+
+	if (node->loaded)
+		return 0;
+	data = te_store_read(tree->store, node->block, THIN_NODE_CSUM_XOR);
+	if (!data)
+		return -EIO;
+	memcpy(node->bytes, data, sizeof(node->bytes));
+	node->nr = le32_to_cpu(node->disk.nr_entries);
+	node->loaded = true;
+	return 0;
+}
+
+static int load_block(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 block)
+{
+	if (node->loaded && node->block == block)
+		return 0;
+	node->block = block;
+	node->loaded = false;
+	return load(tree, level, node);
+}
+
+/* True when `node` has just the entries of a block that was opened here lately. */
+static int find_same(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 *block)
+{
+	struct te_tree_level *at = &tree->level[level];
+	size_t values = (size_t)node->nr * value_bytes_at(tree, level);
+	u32 i;
+
+	*block = 0;
+	for (i = 0; i < TE_TREE_CANDIDATES; i++) {
+		const struct thin_disk_node *other;
+
+		if (!at->candidates[i])
+			continue;
+		other = te_store_read(tree->store, at->candidates[i], THIN_NODE_CSUM_XOR);
+		if (!other)
+			return -EIO;
+		if (le32_to_cpu(other->nr_entries) != node->nr ||
+		    memcmp(other->keys, node->disk.keys, node->nr * sizeof(__le64)) ||
+		    memcmp(other->keys + max_entries(tree, level), value_at(tree, level, node, 0),
+			   values))
+			continue;
+		*block = at->candidates[i];
+		return 0;
+	}
+	return 0;
+}
+
+static u32 summarize(struct te_tree *tree, u32 level, struct te_tree_node *node)
+{
+	const __le64 *values = value_at(tree, level, node, 0);
+	u32 mappings = 0, shared = TE_SUMMARY_SHARED, i;
+
+	for (i = 0; i < node->nr; i++) {
+		u64 value = le64_to_cpu(values[i]);
+
+		if (level) {
+			mappings += tree->store->summary[value] & TE_SUMMARY_MAPPINGS;
+			shared &= tree->store->summary[value];
+		} else if (te_mapping_time(value)) {
+			shared = 0;
+		}
+	}
+	return (level ? mappings : node->nr) | shared;
+}
+
+/* Gives the node a block, unless it has one. */
+static int write_node(struct te_tree *tree, u32 level, struct te_tree_node *node)
+{
+	u32 most = max_entries(tree, level);
+	int err;
+
+	if (node->block)
+		return 0;
+	if (tree->mappings) {
+		err = find_same(tree, level, node, &node->block);
+		if (err || node->block)
+			return err;
+	}
+	node->disk.flags = cpu_to_le32(level ? THIN_NODE_INTERNAL : THIN_NODE_LEAF);
+	node->disk.nr_entries = cpu_to_le32(node->nr);
+	node->disk.max_entries = cpu_to_le32(most);
+	node->disk.value_size = cpu_to_le32(value_bytes_at(tree, level));
+	node->disk.padding = 0;
+	memset(node->disk.keys + node->nr, 0, (most - node->nr) * sizeof(__le64));
+	memset(value_at(tree, level, node, node->nr), 0,
+	       (size_t)(node->bytes + sizeof(node->bytes) -
+			(u8 *)value_at(tree, level, node, node->nr)));
+	err = te_store_append(tree->store, node->bytes, THIN_NODE_CSUM_XOR, &node->block);
+	if (err)
+		return err;
+	if (tree->mappings)
+		tree->store->summary[node->block] = summarize(tree, level, node);
+	return 0;
+}
+
+static int push_entry(struct te_tree *tree, u32 level, u64 key, const void *value);
+
+static int push_child(struct te_tree *tree, u32 level, u64 key, u64 block)
+{
+	__le64 value = cpu_to_le64(block);
+
+	return push_entry(tree, level, key, &value);
+}
+
+static int pass_up(struct te_tree *tree, u32 level, struct te_tree_node *node)
+{
+	int err = write_node(tree, level, node);
+
+	return err ? err : push_child(tree, level + 1, node->key, node->block);
+}
+
+static int pass_up_held(struct te_tree *tree, u32 level)
+{
+	struct te_tree_level *at = &tree->level[level];
+
+	if (!at->has_held)
+		return 0;
+	at->has_held = false;
+	return pass_up(tree, level, at->held);
+}
+
+static int pass_up_current(struct te_tree *tree, u32 level)
+{
+	struct te_tree_node *current = tree->level[level].current;
+	int err = pass_up(tree, level, current);
+
+	empty_node(current);
+	return err;
+}
+
+/* Passes up what was held and holds `current` back instead. */
+static int hold_current(struct te_tree *tree, u32 level)
+{
+	struct te_tree_level *at = &tree->level[level];
+	int err = pass_up_held(tree, level);
+	struct te_tree_node *node = at->held;
+
+	at->held = at->current;
+	at->current = node;
+	at->has_held = true;
+	empty_node(node);
+	return err;
+}
+
+static int hold_block(struct te_tree *tree, u32 level, u64 key, u64 block)
+{
+	struct te_tree_level *at = &tree->level[level];
+	int err = pass_up_held(tree, level);
+
+	at->held->block = block;
+	at->held->key = key;
+	at->held->loaded = false;
+	at->has_held = true;
+	return err;
+}
+
+static void append(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 key,
+		   const void *value)
+{
+	if (!node->nr)
+		node->key = key;
+	node->disk.keys[node->nr] = cpu_to_le64(key);
+	memcpy(value_at(tree, level, node, node->nr), value, value_bytes_at(tree, level));
+	node->nr++;
+}
+
+static int push_entry(struct te_tree *tree, u32 level, u64 key, const void *value)
+{
+	int err = 0;
+
+	if (level == TE_BTREE_MAX_DEPTH) {
+		te_error("%s: a volume's tree gets too deep", tree->store->name);
+		return -EFBIG;
+	}
+	if (tree->level[level].current->nr == max_entries(tree, level))
+		err = hold_current(tree, level);
+	if (!err)
+		append(tree, level, tree->level[level].current, key, value);
+	return err;
+}
+
+/* Moves the first `count` entries of `from` behind those of `to`. */
+static void move_first(struct te_tree *tree, u32 level, struct te_tree_node *to,
+		       struct te_tree_node *from, u32 count)
+{
+	u32 bytes = value_bytes_at(tree, level), rest = from->nr - count;
+
+	memcpy(to->disk.keys + to->nr, from->disk.keys, count * sizeof(__le64));
+	memcpy(value_at(tree, level, to, to->nr), value_at(tree, level, from, 0),
+	       (size_t)count * bytes);
+	memmove(from->disk.keys, from->disk.keys + count, rest * sizeof(__le64));
+	memmove(value_at(tree, level, from, 0), value_at(tree, level, from, count),
+		(size_t)rest * bytes);
+	to->nr += count;
+	from->nr = rest;
+	from->key = rest ? le64_to_cpu(from->disk.keys[0]) : 0;
+}
+
+/* Moves the last `count` entries of `from` before those of `to`. */
+static void move_last(struct te_tree *tree, u32 level, struct te_tree_node *from,
+		      struct te_tree_node *to, u32 count)
+{
+	u32 bytes = value_bytes_at(tree, level);
+
+	memmove(to->disk.keys + count, to->disk.keys, to->nr * sizeof(__le64));
+	memmove(value_at(tree, level, to, count), value_at(tree, level, to, 0),
+		(size_t)to->nr * bytes);
+	memcpy(to->disk.keys, from->disk.keys + from->nr - count, count * sizeof(__le64));
+	memcpy(value_at(tree, level, to, 0), value_at(tree, level, from, from->nr - count),
+	       (size_t)count * bytes);
+	to->nr += count;
+	from->nr -= count;
+	to->key = le64_to_cpu(to->disk.keys[0]);
+}
+
+/* An underfull `current` and the held node before it: one node, or two of equal size. */
+static int balance(struct te_tree *tree, u32 level)
+{
+	struct te_tree_level *at = &tree->level[level];
+	u32 total;
+	int err = load(tree, level, at->held);
+
+	if (err)
+		return err;
+	total = at->held->nr + at->current->nr;
+	at->held->block = 0;
+	if (total <= max_entries(tree, level)) {
+		move_first(tree, level, at->held, at->current, at->current->nr);
+		empty_node(at->current);
+		return pass_up_held(tree, level);
+	}
+	move_last(tree, level, at->held, at->current, at->held->nr - total / 2);
+	err = pass_up_held(tree, level);
+	return err ? err : pass_up_current(tree, level);
+}
+
+/* Passes up all that the level has; `current` may be underfull if a node is held. */
+static int close_level(struct te_tree *tree, u32 level)
+{
+	struct te_tree_level *at = &tree->level[level];
+	int err;
+
+	if (at->has_held && at->current->nr && at->current->nr < min_entries(tree, level))
+		return balance(tree, level);
+	err = pass_up_held(tree, level);
+	if (!err && at->current->nr)
+		err = pass_up_current(tree, level);
+	return err;
+}
+
+/*
+ * Can the levels below `level` be passed up without leaving an underfull node?
+ * Follows how many entries each closing would push to the next level.
+ */
+static int can_close_below(struct te_tree *tree, u32 level, bool *can)
+{
+	u32 ups = 0, i;
+
+	*can = true;
+	for (i = 0; i < level; i++) {
+		struct te_tree_level *at = &tree->level[i];
+		u32 entries = at->current->nr + ups;
+		int err;
+
+		if (!entries) {
+			ups = at->has_held;
+		} else if (entries > max_entries(tree, i)) {
+			ups = 2 + at->has_held;
+		} else if (entries >= min_entries(tree, i)) {
+			ups = 1 + at->has_held;
+		} else if (at->has_held) {
+			err = load(tree, i, at->held);
+			if (err)
+				return err;
+			ups = at->held->nr + entries > max_entries(tree, i) ? 2 : 1;
+		} else {
+			*can = false;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int push_node(struct te_tree *tree, u32 level, u64 key, u64 block);
+
+/* Puts in a node's children one by one: as whole nodes, or as entries of its level. */
+static int break_open(struct te_tree *tree, u32 level, u64 block, bool as_nodes)
+{
+	struct te_tree_level *at = &tree->level[level];
+	u32 i;
+	int err = load_block(tree, level, at->open, block);
+
+	for (i = 0; !err && i < at->open->nr; i++) {
+		u64 key = le64_to_cpu(at->open->disk.keys[i]);
+
+		if (as_nodes)
+			err = push_node(tree, level - 1, key, child_at(tree, level, at->open, i));
+		else
+			err = push_entry(tree, level, key, value_at(tree, level, at->open, i));
+	}
+	return err;
+}
+
+/* Which neighbour an underfull `current` goes with: true, the one that follows. */
+static int prefer_following(struct te_tree *tree, u32 level, u64 following, bool *prefer)
+{
+	struct te_tree_level *at = &tree->level[level];
+	u32 room = max_entries(tree, level) - at->current->nr;
+	const struct thin_disk_node *node;
+	int err;
+
+	*prefer = true;
+	if (!at->has_held)
+		return 0;
+	*prefer = false;
+	if (!at->held->block)
+		return 0;			/* it is to be written anyway */
+	err = load(tree, level, at->held);
+	if (err || at->held->nr <= room)
+		return err;
+	node = te_store_read(tree->store, following, THIN_NODE_CSUM_XOR);
+	if (!node)
+		return -EIO;
+	*prefer = le32_to_cpu(node->nr_entries) <= room;
+	return 0;
+}
+
+/* A whole node that stands already, all of whose keys follow what is there. */
+static int push_node(struct te_tree *tree, u32 level, u64 key, u64 block)
+{
+	struct te_tree_level *at = &tree->level[level];
+	bool can, prefer;
+	int err;
+	u32 i;
+
+	err = can_close_below(tree, level, &can);
+	if (err)
+		return err;
+	if (!can)
+		return break_open(tree, level, block, true);
+	for (i = 0; i < level; i++) {
+		err = close_level(tree, i);
+		if (err)
+			return err;
+	}
+	if (at->current->nr && at->current->nr < min_entries(tree, level)) {
+		err = prefer_following(tree, level, block, &prefer);
+		if (err)
+			return err;
+		if (prefer)
+			return break_open(tree, level, block, false);
+	}
+	if (at->current->nr) {
+		err = close_level(tree, level);
+		if (err)
+			return err;
+	}
+	return hold_block(tree, level, key, block);
+}
+
+/* Something follows another volume's small root: go on filling a copy of it. */
+static int break_lone(struct te_tree *tree)
+{
+	struct te_tree_level *at = tree->level;
+	struct te_tree_node *node;
+	int err;
+
+	if (!tree->lone)
+		return 0;
+	tree->lone = false;
+	while (!at->has_held)
+		at++;
+	err = load(tree, (u32)(at - tree->level), at->held);
+	node = at->current;
+	at->current = at->held;
+	at->held = node;
+	at->has_held = false;
+	at->current->block = 0;
+	return err;
+}
+
+static void note_keys(struct te_tree *tree, u64 first, u64 last)
+{
+	if (tree->empty)
+		tree->first_key = first;
+	tree->empty = false;
+	tree->last_key = last;
+}
+
+int te_tree_push(struct te_tree *tree, u64 key, const void *value)
+{
+	int err = break_lone(tree);
+
+	if (err)
+		return err;
+	note_keys(tree, key, key);
+	return push_entry(tree, 0, key, value);
+}
+
+static void remember(struct te_tree_level *at, u64 block)
+{
+	u32 i;
+
+	for (i = 0; i < TE_TREE_CANDIDATES; i++)
+		if (at->candidates[i] == block)
+			return;
+	at->candidates[at->candidate++ % TE_TREE_CANDIDATES] = block;
+}
+
+/* What a copy carries down the source's tree. */
+struct copy {
+	u64 from;
+	u64 to;
+	u64 *where;
+};
+
+static int refuse(const struct copy *copy, u64 block)
+{
+	*copy->where = block;
+	return -EBADMSG;
+}
+
+static int copy_leaf(struct te_tree *tree, const struct copy *copy, u32 i)
+{
+	struct te_tree_node *open = tree->level[0].open;
+	int err = 0;
+
+	for (; !err && i < open->nr; i++) {
+		u64 key = le64_to_cpu(open->disk.keys[i]);
+
+		if (key >= copy->to)
+			break;
+		if (key < copy->from)
+			continue;
+		if (te_mapping_time(child_at(tree, 0, open, i)))
+			return refuse(copy, open->block);
+		err = te_tree_push(tree, key, value_at(tree, 0, open, i));
+	}
+	return err;
+}
+
+/* Index of the last key <= `key`, or 0. */
+static u32 search(const struct te_tree_node *node, u64 key)
+{
+	u32 low = 0, high = node->nr;
+
+	while (high - low > 1) {
+		u32 middle = low + (high - low) / 2;
+
+		if (le64_to_cpu(node->disk.keys[middle]) <= key)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int copy_below(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
+		      u64 high);
+
+/* The node at `block`, whose keys lie in [low, high). */
+static int copy_node(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
+		     u64 low, u64 high)
+{
+	int err;
+
+	if (low < copy->from || high > copy->to)
+		return copy_below(tree, copy, level, block, high);
+	if (!(tree->store->summary[block] & TE_SUMMARY_SHARED))
+		return refuse(copy, block);
+	err = break_lone(tree);
+	if (err)
+		return err;
+	note_keys(tree, low, high - 1);
+	return push_node(tree, level, low, block);
+}
+
+static int copy_below(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
+		      u64 high)
+{
+	struct te_tree_node *open = tree->level[level].open;
+	int err = load_block(tree, level, open, block);
+	u32 i;
+
+	if (err)
+		return err;
+	remember(&tree->level[level], block);
+	i = search(open, copy->from);
+	if (!level)
+		return copy_leaf(tree, copy, i);
+	for (; !err && i < open->nr; i++) {
+		u64 key = le64_to_cpu(open->disk.keys[i]);
+
+		if (key >= copy->to)
+			break;
+		err = copy_node(tree, copy, level - 1, child_at(tree, level, open, i), key,
+				i + 1 < open->nr ? le64_to_cpu(open->disk.keys[i + 1]) : high);
+	}
+	return err;
+}
+
+/* A root may have too few entries to be anything else. */
+static int copy_small_root(struct te_tree *tree, const struct copy *copy,
+			   const struct te_tree_root *source)
+{
+	struct te_tree_level *at = &tree->level[source->level];
+
+	if (!tree->empty)
+		return copy_below(tree, copy, source->level, source->block, source->last_key + 1);
+	if (!(tree->store->summary[source->block] & TE_SUMMARY_SHARED))
+		return refuse(copy, source->block);
+	at->held->block = source->block;
+	at->held->key = source->first_key;
+	at->held->loaded = false;
+	at->has_held = true;
+	tree->lone = true;
+	note_keys(tree, source->first_key, source->last_key);
+	return 0;
+}
+
+int te_tree_copy(struct te_tree *tree, const struct te_tree_root *source, u64 from, u64 to,
+		 u64 *where)
+{
+	struct copy copy = { .from = from, .to = to, .where = where };
+
+	if (!source->nr_entries || from > source->last_key || to <= source->first_key)
+		return 0;
+	if (from <= source->first_key && to > source->last_key &&
+	    source->nr_entries < min_entries(tree, source->level))
+		return copy_small_root(tree, &copy, source);
+	return copy_node(tree, &copy, source->level, source->block, source->first_key,
+			 source->last_key + 1);
+}
+
+static bool anything_above(const struct te_tree *tree, u32 level)
+{
+	for (level++; level < TE_BTREE_MAX_DEPTH; level++)
+		if (tree->level[level].current->nr || tree->level[level].has_held)
+			return true;
+	return false;
+}
+
+/* Takes the last node of `level` back from above, to be held again. */
+static int take_back(struct te_tree *tree, u32 level)
+{
+	struct te_tree_level *above = &tree->level[level + 1];
+	struct te_tree_node *from;
+	int err = 0;
+
+	if (!above->current->nr) {
+		if (!above->has_held)
+			err = take_back(tree, level + 1);
+		if (!err)
+			err = load(tree, level + 1, above->held);
+		if (err)
+			return err;
+		from = above->current;
+		above->current = above->held;
+		above->held = from;
+		above->has_held = false;
+		above->current->block = 0;
+	}
+	from = above->current;
+	from->nr--;
+	return hold_block(tree, level, le64_to_cpu(from->disk.keys[from->nr]),
+			  child_at(tree, level + 1, from, from->nr));
+}
+
+static int root_is(struct te_tree *tree, u32 level, struct te_tree_node *node,
+		   struct te_tree_root *root)
+{
+	int err = write_node(tree, level, node);
+
+	if (!err)
+		err = load(tree, level, node);
+	*root = (struct te_tree_root) {
+		.block = node->block,
+		.level = level,
+		.nr_entries = node->nr,
+		.first_key = tree->first_key,
+		.last_key = tree->last_key,
+	};
+	return err;
+}
+
+int te_tree_finish(struct te_tree *tree, struct te_tree_root *root)
+{
+	u32 level;
+	int err = 0;
+
+	for (level = 0; level < TE_BTREE_MAX_DEPTH; level++) {
+		struct te_tree_level *at = &tree->level[level];
+
+		if (anything_above(tree, level)) {
+			if (at->current->nr && at->current->nr < min_entries(tree, level) &&
+			    !at->has_held)
+				err = take_back(tree, level);
+		} else if (!at->has_held) {
+			if (level && at->current->nr == 1) {
+				/* An only child: it is the root itself. */
+				at->open->block = child_at(tree, level, at->current, 0);
+				at->open->loaded = false;
+				return root_is(tree, level - 1, at->open, root);
+			}
+			return root_is(tree, level, at->current, root);
+		} else if (!at->current->nr) {
+			return root_is(tree, level, at->held, root);
+		}
+		if (!err)
+			err = close_level(tree, level);
+		if (err)
+			return err;
+	}
+	te_error("%s: a volume's tree gets too deep", tree->store->name);
+	return -EFBIG;
+}
