@@ -2,9 +2,12 @@
 /* The doorway to libdevmapper. */
 #include "dm.h"
 
+#include <fcntl.h>
 #include <libdevmapper.h>
+#include <linux/fs.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -235,6 +238,20 @@ int te_block_path(u32 major, u32 minor, char *path, size_t bytes)
 		err = 0;
 	}
 	fclose(uevent);
+	return err;
+}
+
+int te_block_bytes(const char *path, u64 *bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, bytes))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		te_error("%s: its size cannot be read: %s", path, strerror(-err));
 	return err;
 }
 

@@ -123,4 +123,7 @@ void te_dm_wait_node(const struct te_dm_device *device, char *path, size_t bytes
 /* The path below /dev of any block device, as the kernel calls it.  -ENODEV. */
 int te_block_path(u32 major, u32 minor, char *path, size_t bytes);
 
+/* How long the device at `path` is.  -errno after one sentence. */
+int te_block_bytes(const char *path, u64 *bytes);
+
 #endif

@@ -14,10 +14,11 @@ enum te_live_reader {
 };
 
 struct te_live_options {
-	const char *pool;		/* dm name or path of a thin-pool */
+	const char *pool;		/* dm name, path or MAJOR:MINOR of a thin-pool */
 	char *const *volumes;		/* ids or dm names; none: all of the pool */
 	size_t nr_volumes;
 	enum te_live_reader reader;
+	unsigned int window_limit_ms;	/* the watchdog's patience; 0: ten seconds */
 };
 
 struct te_live;
@@ -28,6 +29,15 @@ struct te_live;
  * sentence, with everything undone.  The source is closed by te_live_close.
  */
 struct te_live *te_live_open(const struct te_live_options *options, struct te_source **source);
+
+/*
+ * Freezes the moment as a view of its own, /dev/mapper/NAME, exactly as long as
+ * what it holds, which stays until te_live_close_view(), the command's end or not.
+ * The bytes of it to *bytes.  0 or -errno after one sentence.
+ */
+int te_live_open_view(const struct te_live_options *options, const char *name, u64 *window_us,
+		      u64 *bytes);
+int te_live_close_view(const char *name);
 
 /* How long the volumes stood still, microseconds. */
 u64 te_live_window_us(const struct te_live *live);

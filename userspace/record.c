@@ -343,6 +343,14 @@ static int load(const char *name, struct te_run *run)
 	return -EBADMSG;
 }
 
+int te_run_reload(const struct te_run *run, struct te_run *fresh)
+{
+	char name[NAME_MAX + 1];
+
+	snprintf(name, sizeof(name), "%s.%s%s", run->pool_name, run->id, SUFFIX);
+	return load(name, fresh);
+}
+
 static bool is_record(const char *name)
 {
 	size_t length = strlen(name);
@@ -354,8 +362,7 @@ int te_run_each(int (*each)(void *context, const struct te_run *run), void *cont
 {
 	struct dirent **names;
 	struct te_run run;
-	int nr, i, one, err = 0;
-	bool stop = false;
+	int nr, i, err = 0, stop = 0;
 
 	nr = scandir(FOLDER, &names, NULL, alphasort);
 	if (nr < 0) {
@@ -367,17 +374,17 @@ int te_run_each(int (*each)(void *context, const struct te_run *run), void *cont
 	}
 	for (i = 0; i < nr; i++) {
 		if (!stop && is_record(names[i]->d_name)) {
-			one = load(names[i]->d_name, &run);
-			if (!one) {
-				err = each(context, &run);
-				stop = err != 0;
+			int loaded = load(names[i]->d_name, &run);
+
+			if (!loaded) {
+				stop = each(context, &run);
 				te_run_exit(&run);
-			} else if (one != -ENOENT && !err) {
-				err = one;
+			} else if (loaded != -ENOENT) {
+				err = loaded;
 			}
 		}
 		free(names[i]);
 	}
 	free(names);
-	return err;
+	return stop ? stop : err;
 }

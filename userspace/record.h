@@ -81,6 +81,12 @@ int te_run_drop(const struct te_run *run);
  */
 int te_run_each(int (*each)(void *context, const struct te_run *run), void *context);
 
+/*
+ * The same record as it is now, for one who has since taken the pool's lock.
+ * -ENOENT, quiet: the run has ended.  te_run_exit() it.
+ */
+int te_run_reload(const struct te_run *run, struct te_run *fresh);
+
 bool te_run_same_boot(const struct te_run *run);
 
 /* True when the run's record is of this pool: by uuid, without one by name. */

@@ -7,6 +7,8 @@
 #include "core/seam.h"
 
 static const struct te_cmd *const verbs[] = {
+	&te_cmd_view,
+	&te_cmd_cleanup,
 	NULL,
 };
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Undoing a run on a live pool: what a send does at its end, `view close` on
+ * demand, and `cleanup` for one that died.
+ *
+ *	resume what the window left suspended	(only a run that died in its window,
+ *						 in this very boot)
+ *	remove the view, then the pins		by uuid
+ *	release the metadata snapshot
+ *	delete the snapshots
+ *	drop the record
+ *
+ * Each step may find its work done already, so undoing may be repeated and
+ * interrupted.  The record stays until all is gone.
+ *
+ * Whether a snapshot or the metadata snapshot is the run's, its maker knows.
+ * After its death the metadata tells: a snapshot of the record's id is the run's
+ * when it was created later than the record says the pool's time was; the
+ * metadata snapshot is, when in it every volume's tree has the same root as its
+ * snapshot's, which only the moment of the window had, and (once the record
+ * says) when it lies in the recorded block.
+ */
+#ifndef TE_UNDO_H
+#define TE_UNDO_H
+
+#include "record.h"
+
+struct te_undo {
+	/* What its maker knows; otherwise it is found out. */
+	bool known;
+	size_t nr_snaps;		/* of run->volumes, the first ones exist */
+	bool reserved;			/* the metadata snapshot is the run's */
+	bool suspended;			/* the window could not resume all */
+
+	bool dry;			/* say what would be done, do nothing */
+	bool tell;			/* say what is done */
+};
+
+/* 0 or -errno after one sentence; whatever fails, the rest is still tried. */
+int te_undo_run(const struct te_run *run, const struct te_undo *undo);
+
+#endif
