@@ -164,7 +164,7 @@ int te_image_read(const struct te_image *image, u64 offset, const struct iovec *
 		if (got < 0)
 			return -errno;
 		if (got == 0)
-			return -ENODATA;
+			return -EIO;
 		offset += (u64)got;
 		got += (ssize_t)skip;
 		while (nr > 0 && (size_t)got >= iov[0].iov_len) {

@@ -40,7 +40,7 @@ bool te_image_is(const struct te_image *image, const struct stat *st);
 
 /*
  * Reads all of it, from `offset`; buffers, lengths and offset are multiples of
- * 4 KiB.  0 or -errno, silent; -ENODATA when the image ends before.
+ * 4 KiB.  0 or -errno, silent; -EIO when the image ends before.
  */
 int te_image_read(const struct te_image *image, u64 offset, const struct iovec *iov, int nr);
 

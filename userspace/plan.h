@@ -3,23 +3,28 @@
  * The plan: in which order the volumes of a source go into a stream, which
  * earlier one each is told from, and what each one's ops are.
  *
- * Survey.  All trees are walked once, shared nodes once more at their second
- * owner, so that two bitmaps stand: blocks mapped at all, blocks that several of
- * the volumes map.  Each node's newest mapping time is kept: a volume's newest
+ * Survey (survey.h).  All trees are walked: which blocks are mapped at all, which
+ * by several of the volumes, each node's newest mapping time.  A volume's newest
  * is the age of its state, whatever its id or name.
  *
  * Order.  By that age, then creation time, then id: a snapshot comes before what
- * its origin became later.  A volume's parent is the latest volume before it
- * that first owned some node which both have: nodes are shared by descent
- * only, so this is its nearest forebear.  Nothing here depends on block
- * numbers or on snapshots taken meanwhile: the same pool state gives the same
- * plan, live or not.
+ * its origin became later.  Each node is owned by the first volume, in this order,
+ * that has it.  A volume's parent is the latest owner among those of the nodes it
+ * shares: nodes are shared by descent only, so this is its nearest forebear.
+ * Nothing here depends on block numbers or on snapshots taken meanwhile: the same
+ * pool state gives the same plan, live or not.
  *
  * Ops.  The difference of the volume's tree to its parent's (core/diff.h).  A
- * node that an earlier volume X first owned becomes one SHARE of its range
+ * node that an earlier volume X owns becomes one SHARE of its content's range
  * with X.  A mapping whose block was sent before is a SHARE with the volume
- * that has it there; when none has (metadata made by hand), it is sent again
- * and counted.
+ * that has it there (sharer.h); when none has (metadata made by hand), it is sent
+ * again and counted.
+ *
+ * A plan reads metadata alone, and the same ops come as often as they are
+ * asked for.  So all is measured before the first byte is sent: sizes
+ * are exact, and broken metadata is found while nothing has been written.
+ *
+ * Memory: 2 bits a pool block, 8 bytes a metadata block that is reached.
  */
 #ifndef TE_PLAN_H
 #define TE_PLAN_H
@@ -34,27 +39,34 @@ struct te_plan_volume {
 	u64 shared_blocks;		/* of these, with another volume of the plan */
 	u64 end_block;			/* last mapped virtual block + 1, or 0 */
 	u32 newest_time;
+	u64 sent_blocks;		/* what DATA and ZERO of its section carry */
+	u64 nr_ops;			/* as te_plan_ops gives them */
 };
 
 struct te_plan {
 	struct te_source *source;
 	struct te_plan_volume *volumes;	/* in stream order */
 	size_t nr_volumes;
-	u64 provisioned_blocks;		/* distinct pool blocks: what DATA and ZERO will carry */
+	u64 provisioned_blocks;		/* distinct pool blocks */
 	u64 shared_blocks;		/* of these, mapped by several volumes */
-	u64 resent_blocks;		/* sent again for want of a SHARE; known after the ops */
+	u64 sent_blocks;		/* in all DATA and ZERO */
+	u64 resent_blocks;		/* of these, again for want of a SHARE */
 	/* plan.c's own */
 	struct te_plan_state *state;
 };
 
-/* Surveys and orders.  NULL after one sentence on stderr. */
+/*
+ * Surveys, orders and measures; gives volumes whose length nobody knows that of
+ * their mappings.  NULL after one sentence on stderr, or, without one, when a signal
+ * ended it (te_interrupted).
+ */
 struct te_plan *te_plan_create(struct te_source *source);
-void te_plan_destroy(struct te_plan *plan);
+void te_plan_destroy(struct te_plan *plan);	/* NULL is fine */
 
 /* One op in blocks, runs already merged; `pool_block` for DATA only. */
 struct te_plan_op {
 	enum te_op_kind kind;		/* DATA, SHARE or UNMAP; zeros are found when read */
-	bool shared;
+	bool shared;			/* DATA: other volumes of the plan map it too */
 	u64 virtual_block;
 	u64 count;
 	u64 pool_block;			/* contiguous from here */
@@ -62,8 +74,9 @@ struct te_plan_op {
 };
 
 /*
- * The ops of volume `index`, ascending.  To be called once for each volume, in
- * order.  0, what `op` returned, or -errno after one sentence.
+ * The ops of volume `index`, ascending.  To be called for each volume in order;
+ * with index 0 it starts afresh.  0, what `op` returned, or -errno after one
+ * sentence (none for -EINTR).
  */
 int te_plan_ops(struct te_plan *plan, size_t index,
 		int (*op)(void *context, const struct te_plan_op *op), void *context);

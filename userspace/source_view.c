@@ -84,7 +84,7 @@ static int read_view_metadata(void *context, u64 block, unsigned int count,
 	u64 rank;
 
 	if (te_bitmap_run(&view->metadata, block, count) < count)
-		return -ENODATA;
+		return -ENXIO;
 	rank = te_bitmap_rank(&view->metadata, block);
 	return te_image_read(&view->image, view->metadata_offset + rank * THIN_METADATA_BLOCK_BYTES,
 			     iov, (int)count);

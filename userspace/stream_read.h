@@ -2,13 +2,13 @@
 /*
  * Reading a stream: everything te_stream_next returns has been checked -
  * frame, checksums, order of frames, bounds, ascending ops, totals, digest - and
- * nothing is returned of a frame of which any part is wrong.
+ * nothing is returned of a frame of which any part is wrong.  END is returned
+ * when the input has ended behind it: bytes that follow are an error.
  */
 #ifndef TE_STREAM_READ_H
 #define TE_STREAM_READ_H
 
-#include <thinexport/stream.h>
-#include "core/seam.h"
+#include "catalog.h"
 
 enum te_record_kind {
 	TE_RECORD_BEGIN,
@@ -42,15 +42,30 @@ struct te_record {
 
 struct te_stream_reader;
 
-/* `name` is for messages.  NULL: no memory. */
+/*
+ * Opens a stream's file for reading, or standard input for NULL and "-", whose
+ * name it then sets.  -errno after one sentence: also for a directory and for a
+ * terminal.
+ */
+int te_stream_open(const char *path, const char **name);
+
+/*
+ * `name` is for messages.  NULL: no memory.  When te_interrupted() next returns
+ * -EINTR and says nothing.
+ */
 struct te_stream_reader *te_stream_reader_create(int fd, const char *name);
 void te_stream_reader_destroy(struct te_stream_reader *reader);
 
 /*
- * The next record: 1, or 0 after END (when the input must be at its end too:
- * bytes behind END are an error), or -errno after one sentence that says
+ * The next record: 1, or 0 after END, or -errno after one sentence that says
  * what is wrong at which byte.  -EBADMSG damaged, -EOPNOTSUPP too new.
  */
 int te_stream_next(struct te_stream_reader *reader, struct te_record *record);
+
+/* After CATALOG: what it says, checked against BEGIN and then against each VOLUME. */
+const struct te_catalog *te_stream_catalog(const struct te_stream_reader *reader);
+
+/* The stream's bytes read so far. */
+u64 te_stream_read_bytes(const struct te_stream_reader *reader);
 
 #endif

@@ -6,25 +6,29 @@
 #ifndef TE_STREAM_WRITE_H
 #define TE_STREAM_WRITE_H
 
-#include <thinexport/stream.h>
-#include "core/seam.h"
-
-struct te_codec_choice {
-	enum te_codec_id id;
-	int level;
-};
+#include "codec.h"
 
 struct te_stream_writer;
 
 /*
+ * To be asked before anything is written: -EINVAL after one sentence when fd is
+ * a terminal.  From here on a reader that goes away is an error (EPIPE) and no
+ * longer a signal.
+ */
+int te_stream_output_check(int fd, const char *name);
+
+/*
  * fd is written with plain writes, never seeked.  `name` is for messages.  Every
  * call returns 0 or -errno, after one sentence on stderr; after an error only
- * destroy may follow.
+ * destroy may follow.  NULL: no memory.
+ *
+ * When te_interrupted() a call returns -EINTR and says nothing.
  */
 struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
 						 struct te_codec_choice codec);
 void te_stream_writer_destroy(struct te_stream_writer *writer);
 
+/* BEGIN's provisioned_sectors must be what DATA and ZERO then come to: END checks. */
 int te_stream_write_begin(struct te_stream_writer *writer, const struct te_begin *begin);
 int te_stream_write_catalog(struct te_stream_writer *writer, const char *json);
 int te_stream_write_volume(struct te_stream_writer *writer, const struct te_volume_begin *volume);

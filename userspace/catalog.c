@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The catalog of a stream: written, and read from hostile hands. */
+#include "catalog.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "utf8.h"
+
+/* Deeper nesting than any catalog has; it bounds the parser's stack. */
+#define MAX_DEPTH	16
+/* dm names are shorter; LVM's are too. */
+#define MAX_NAME_BYTES	1024
+/* 2^63 bytes. */
+#define MAX_SECTORS	(1ULL << 54)
+
+static const char *const size_words[] = {
+	[TE_SIZE_FROM_TABLE] = "table",
+	[TE_SIZE_FROM_OPTION] = "option",
+	[TE_SIZE_FROM_MAPPINGS] = "mappings",
+};
+
+struct te_catalog *te_catalog_create(size_t nr_volumes)
+{
+	struct te_catalog *catalog = te_alloc(sizeof(*catalog));
+
+	if (!catalog)
+		return NULL;
+	catalog->volumes = te_alloc(nr_volumes * sizeof(*catalog->volumes));
+	if (!catalog->volumes) {
+		te_free(catalog);
+		return NULL;
+	}
+	catalog->nr_volumes = nr_volumes;
+	return catalog;
+}
+
+void te_catalog_destroy(struct te_catalog *catalog)
+{
+	size_t i;
+
+	if (!catalog)
+		return;
+	for (i = 0; i < catalog->nr_volumes; i++)
+		free(catalog->volumes[i].name);
+	te_free(catalog->volumes);
+	free(catalog->pool_name);
+	te_free(catalog);
+}
+
+/* Device-mapper allows any byte in a name: what is not UTF-8 is mangled as it does. */
+static json_object *name_object(const char *name)
+{
+	const unsigned char *p = (const unsigned char *)name, *end = p + strlen(name);
+	char *text = te_alloc(4 * strlen(name) + 1), *out = text;
+	json_object *object;
+
+	if (!text)
+		return NULL;
+	while (p < end) {
+		size_t length = te_utf8_length(p, (size_t)(end - p));
+
+		if (length) {
+			memcpy(out, p, length);
+			out += length;
+			p += length;
+		} else {
+			out += sprintf(out, "\\x%02x", *p++);
+		}
+	}
+	object = json_object_new_string(text);
+	te_free(text);
+	return object;
+}
+
+static bool add(json_object *to, const char *key, json_object *value)
+{
+	if (value && !json_object_object_add(to, key, value))
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+static json_object *pool_object(const struct te_catalog *catalog)
+{
+	json_object *pool = json_object_new_object();
+
+	if (pool &&
+	    (!catalog->pool_name || add(pool, "name", name_object(catalog->pool_name))) &&
+	    add(pool, "block_sectors", json_object_new_uint64(catalog->block_sectors)) &&
+	    add(pool, "data_blocks", json_object_new_uint64(catalog->nr_data_blocks)) &&
+	    add(pool, "transaction_id", json_object_new_uint64(catalog->transaction_id)))
+		return pool;
+	json_object_put(pool);
+	return NULL;
+}
+
+static json_object *volume_object(const struct te_catalog_volume *volume)
+{
+	json_object *object = json_object_new_object();
+
+	if (object && add(object, "id", json_object_new_uint64(volume->dev_id)) &&
+	    (!volume->name || add(object, "name", name_object(volume->name))) &&
+	    add(object, "sectors", json_object_new_uint64(volume->sectors)) &&
+	    add(object, "size_from", json_object_new_string(size_words[volume->size_from])) &&
+	    add(object, "mapped_blocks", json_object_new_uint64(volume->mapped_blocks)))
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+static json_object *volumes_array(const struct te_catalog *catalog)
+{
+	json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; array && i < catalog->nr_volumes; i++) {
+		json_object *volume = volume_object(&catalog->volumes[i]);
+
+		if (!volume || json_object_array_add(array, volume)) {
+			json_object_put(volume);
+			json_object_put(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+char *te_catalog_write(const struct te_catalog *catalog)
+{
+	json_object *root = json_object_new_object();
+	const char *text = NULL;
+	char *copy = NULL;
+
+	if (root && add(root, "pool", pool_object(catalog)) &&
+	    add(root, "volumes", volumes_array(catalog)))
+		text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
+							JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		copy = strdup(text);
+	json_object_put(root);
+	return copy;
+}
+
+/* Why the text that is being read is no catalog. */
+struct reason {
+	char *text;
+	size_t bytes;
+};
+
+static bool get_number(json_object *from, const char *key, u64 max, u64 *number,
+		       struct reason *why)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(from, key, &value) ||
+	    !json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
+	    json_object_get_uint64(value) > max) {
+		snprintf(why->text, why->bytes,
+			 "\"%s\" is not a number from 0 to %llu everywhere", key,
+			 (unsigned long long)max);
+		return false;
+	}
+	*number = json_object_get_uint64(value);
+	return true;
+}
+
+/* A name may be missing.  One with a NUL inside is no name. */
+static bool get_name(json_object *from, char **name, struct reason *why)
+{
+	json_object *value;
+
+	*name = NULL;
+	if (!json_object_object_get_ex(from, "name", &value))
+		return true;
+	if (!json_object_is_type(value, json_type_string) ||
+	    json_object_get_string_len(value) > MAX_NAME_BYTES ||
+	    !te_utf8_valid(json_object_get_string(value),
+			   (size_t)json_object_get_string_len(value))) {
+		snprintf(why->text, why->bytes,
+			 "\"name\" is not a string of at most %d bytes everywhere", MAX_NAME_BYTES);
+		return false;
+	}
+	*name = strdup(json_object_get_string(value));
+	if (!*name)
+		snprintf(why->text, why->bytes, "there is no memory for its names");
+	return *name != NULL;
+}
+
+static bool get_size_from(json_object *from, enum te_size_from *size_from, struct reason *why)
+{
+	json_object *value;
+	size_t i;
+
+	if (json_object_object_get_ex(from, "size_from", &value) &&
+	    json_object_is_type(value, json_type_string))
+		for (i = 0; i < ARRAY_SIZE(size_words); i++)
+			if (!strcmp(json_object_get_string(value), size_words[i])) {
+				*size_from = (enum te_size_from)i;
+				return true;
+			}
+	snprintf(why->text, why->bytes,
+		 "\"size_from\" is not \"table\", \"option\" or \"mappings\" everywhere");
+	return false;
+}
+
+static bool parse_pool(json_object *root, struct te_catalog *catalog, struct reason *why)
+{
+	json_object *pool;
+	u64 block_sectors;
+
+	if (!json_object_object_get_ex(root, "pool", &pool) ||
+	    !json_object_is_type(pool, json_type_object)) {
+		snprintf(why->text, why->bytes, "it has no \"pool\" object");
+		return false;
+	}
+	if (!get_name(pool, &catalog->pool_name, why) ||
+	    !get_number(pool, "block_sectors", UINT32_MAX, &block_sectors, why) ||
+	    !get_number(pool, "data_blocks", MAX_SECTORS, &catalog->nr_data_blocks, why) ||
+	    !get_number(pool, "transaction_id", UINT64_MAX, &catalog->transaction_id, why))
+		return false;
+	catalog->block_sectors = (u32)block_sectors;
+	return true;
+}
+
+static bool parse_volume(json_object *object, struct te_catalog_volume *volume,
+			 struct reason *why)
+{
+	u64 dev_id;
+
+	if (!json_object_is_type(object, json_type_object)) {
+		snprintf(why->text, why->bytes, "\"volumes\" has something that is no object");
+		return false;
+	}
+	if (!get_number(object, "id", THIN_DEV_ID_MAX, &dev_id, why) ||
+	    !get_name(object, &volume->name, why) ||
+	    !get_number(object, "sectors", MAX_SECTORS, &volume->sectors, why) ||
+	    !get_size_from(object, &volume->size_from, why) ||
+	    !get_number(object, "mapped_blocks", MAX_SECTORS, &volume->mapped_blocks, why))
+		return false;
+	volume->dev_id = (u32)dev_id;
+	return true;
+}
+
+static struct te_catalog *parse_root(json_object *root, struct reason *why)
+{
+	struct te_catalog *catalog;
+	json_object *array;
+	size_t i;
+
+	if (!json_object_is_type(root, json_type_object) ||
+	    !json_object_object_get_ex(root, "volumes", &array) ||
+	    !json_object_is_type(array, json_type_array)) {
+		snprintf(why->text, why->bytes, "it has no \"volumes\" array");
+		return NULL;
+	}
+	catalog = te_catalog_create(json_object_array_length(array));
+	if (!catalog) {
+		snprintf(why->text, why->bytes, "there is no memory for its volumes");
+		return NULL;
+	}
+	if (!parse_pool(root, catalog, why))
+		goto destroy;
+	for (i = 0; i < catalog->nr_volumes; i++)
+		if (!parse_volume(json_object_array_get_idx(array, i), &catalog->volumes[i], why))
+			goto destroy;
+	return catalog;
+
+destroy:
+	te_catalog_destroy(catalog);
+	return NULL;
+}
+
+struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, size_t why_bytes)
+{
+	struct reason reason = { why, why_bytes };
+	struct te_catalog *catalog = NULL;
+	json_tokener *tokener;
+	json_object *root;
+
+	if (!te_utf8_valid(json, bytes)) {
+		snprintf(why, why_bytes, "it is not UTF-8 text");
+		return NULL;
+	}
+	tokener = json_tokener_new_ex(MAX_DEPTH);
+	if (!tokener) {
+		snprintf(why, why_bytes, "there is no memory for it");
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	/* With the NUL: so that a text which stops in a number is seen to be at its end. */
+	root = json_tokener_parse_ex(tokener, json, (int)bytes + 1);
+	if (root)
+		catalog = parse_root(root, &reason);
+	else
+		snprintf(why, why_bytes, "it is not JSON: %s",
+			 json_tokener_error_desc(json_tokener_get_error(tokener)));
+	json_object_put(root);
+	json_tokener_free(tokener);
+	return catalog;
+}
+
+bool te_catalog_fits_begin(const struct te_catalog *catalog, const struct te_begin *begin,
+			   char *why, size_t why_bytes)
+{
+	if (catalog->nr_volumes == le32_to_cpu(begin->nr_volumes) &&
+	    catalog->block_sectors == le32_to_cpu(begin->data_block_sectors) &&
+	    catalog->nr_data_blocks == le64_to_cpu(begin->nr_data_blocks) &&
+	    catalog->transaction_id == le64_to_cpu(begin->transaction_id))
+		return true;
+	snprintf(why, why_bytes, "it describes another pool than BEGIN does");
+	return false;
+}
+
+bool te_catalog_fits_volume(const struct te_catalog *catalog, u32 index,
+			    const struct te_volume_begin *volume, char *why, size_t why_bytes)
+{
+	const struct te_catalog_volume *entry = &catalog->volumes[index];
+	bool known = le32_to_cpu(volume->flags) & TE_VOLUME_SIZE_KNOWN;
+
+	if (entry->dev_id == le32_to_cpu(volume->dev_id) &&
+	    entry->sectors == le64_to_cpu(volume->virtual_sectors) &&
+	    known == (entry->size_from != TE_SIZE_FROM_MAPPINGS))
+		return true;
+	snprintf(why, why_bytes,
+		 "is not the volume that the catalog has in its place (id %u, %llu sectors)",
+		 entry->dev_id, (unsigned long long)entry->sectors);
+	return false;
+}

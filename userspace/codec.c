@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How a frame's payload is packed: the table of codecs, and `--codec`. */
+#include "codec.h"
+
+#include <stdio.h>
+
+#include "say.h"
+
+static const struct te_codec none = { .id = TE_CODEC_NONE, .name = "none" };
+
+static const struct te_codec *const codecs[] = { &none, &te_codec_zlib };
+
+/* All that the format has, by id. */
+static const char *const names[] = {
+	[TE_CODEC_NONE] = "none",
+	[TE_CODEC_ZLIB] = "zlib",
+	[TE_CODEC_ZSTD] = "zstd",
+};
+
+const struct te_codec *te_codec_find(unsigned int id)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(codecs); i++)
+		if (codecs[i]->id == id)
+			return codecs[i];
+	return NULL;
+}
+
+const char *te_codec_name(unsigned int id)
+{
+	return id < ARRAY_SIZE(names) ? names[id] : NULL;
+}
+
+static const struct te_codec *find_by_name(const char *name, size_t bytes)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(codecs); i++)
+		if (strlen(codecs[i]->name) == bytes && !memcmp(codecs[i]->name, name, bytes))
+			return codecs[i];
+	return NULL;
+}
+
+static int refuse_name(const char *text, size_t bytes)
+{
+	char built[64] = "";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(codecs); i++) {
+		size_t used = strlen(built);
+
+		snprintf(built + used, sizeof(built) - used, "%s%s", i ? ", " : "",
+			 codecs[i]->name);
+	}
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == bytes && !memcmp(names[i], text, bytes)) {
+			te_error("--codec %s: this thinexport was built without it; it has %s",
+				 text, built);
+			return -EINVAL;
+		}
+	te_error("--codec %s: no such codec; there are %s", text, built);
+	return -EINVAL;
+}
+
+int te_codec_parse(const char *text, struct te_codec_choice *choice)
+{
+	const char *colon = strchrnul(text, ':');
+	const struct te_codec *codec = find_by_name(text, (size_t)(colon - text));
+	char *end;
+	long level;
+
+	if (!codec)
+		return refuse_name(text, (size_t)(colon - text));
+	choice->id = codec->id;
+	choice->level = codec->level_default;
+	if (!*colon)
+		return 0;
+	if (!codec->encode) {
+		te_error("--codec %s: %s has no levels", text, codec->name);
+		return -EINVAL;
+	}
+	level = strtol(colon + 1, &end, 10);
+	if (end == colon + 1 || *end || level < codec->level_min || level > codec->level_max) {
+		te_error("--codec %s: the levels of %s are %d to %d", text, codec->name,
+			 codec->level_min, codec->level_max);
+		return -EINVAL;
+	}
+	choice->level = (int)level;
+	return 0;
+}
