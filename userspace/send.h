@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sending: a plan and its data become a stream. */
+#ifndef TE_SEND_H
+#define TE_SEND_H
+
+#include "plan.h"
+#include "stream_write.h"
+
+struct te_send_totals {
+	u64 data_bytes;			/* in DATA, before encoding */
+	u64 zero_bytes;			/* in ZERO */
+	u64 written_bytes;		/* of the stream */
+};
+
+/*
+ * Writes the whole stream to fd.  `seen` is told, now and then, of the bytes of
+ * data dealt with so far, of plan->sent_blocks; it may be NULL.  0, or -errno
+ * after one sentence (none for -EINTR): then what was written is no stream.
+ */
+int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choice codec,
+	    const __u8 stream_id[16], void (*seen)(void *context, u64 bytes), void *context,
+	    struct te_send_totals *totals);
+
+#endif
