@@ -7,6 +7,7 @@
 #include "core/seam.h"
 
 static const struct te_cmd *const verbs[] = {
+	&te_cmd_send,
 	&te_cmd_view,
 	&te_cmd_cleanup,
 	NULL,
