@@ -188,6 +188,7 @@ static int check_volume(struct te_stream_check *check, const struct te_volume_be
 	if (creation_time > check->newest_creation_time)
 		check->newest_creation_time = creation_time;
 	check->position = 0;
+	check->volume_sectors = le64_to_cpu(volume->provisioned_sectors);
 	memset(&check->section, 0, sizeof(check->section));
 	check->wanted = 1u << TE_FRAME_OPS | 1u << TE_FRAME_VOLUME_END;
 	return 0;
@@ -238,7 +239,7 @@ static int check_op(struct te_stream_check *check, size_t i, const struct te_op 
 	return check_op_kind(check, i, op);
 }
 
-/* What DATA and ZERO come to may at no time pass what BEGIN has announced. */
+/* What DATA and ZERO come to may at no time pass what BEGIN and VOLUME have announced. */
 static int add_provisioned(struct te_stream_check *check, const struct te_op *op,
 			   u64 *data_sectors)
 {
@@ -253,6 +254,10 @@ static int add_provisioned(struct te_stream_check *check, const struct te_op *op
 		return refuse(check, -EBADMSG,
 			      "provisions more than the %llu sectors that BEGIN has announced",
 			      (unsigned long long)le64_to_cpu(check->begin.provisioned_sectors));
+	if (length > check->volume_sectors - section->data_sectors - section->zero_sectors)
+		return refuse(check, -EBADMSG,
+			      "provisions more than the %llu sectors that the volume has",
+			      (unsigned long long)check->volume_sectors);
 	if (kind == TE_OP_DATA) {
 		section->data_sectors += length;
 		total->data_sectors += length;

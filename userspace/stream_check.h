@@ -22,6 +22,7 @@ struct te_stream_check {
 	u32 newest_creation_time;	/* of the volumes so far */
 	u32 index;			/* of the section that is open, or comes next */
 	bool has_parent;		/* of the section that is open */
+	u64 volume_sectors;		/* in it: what it has provisioned in all */
 	u64 position;			/* in it: where the last op ended */
 	struct te_stream_sums section;
 	struct te_stream_sums total;

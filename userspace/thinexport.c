@@ -10,14 +10,11 @@ static const struct te_cmd *const verbs[] = {
 	&te_cmd_send,
 	&te_cmd_view,
 	&te_cmd_cleanup,
+	&te_cmd_info,
+	&te_cmd_verify,
+	&te_cmd_dump,
 	NULL,
 };
-
-enum te_exit te_usage(const struct te_cmd *cmd)
-{
-	fprintf(stderr, "Usage: thinexport %s %s\n%s", cmd->verb, cmd->synopsis, cmd->help);
-	return TE_EXIT_USAGE;
-}
 
 static void list_verbs(FILE *to)
 {

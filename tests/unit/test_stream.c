@@ -135,6 +135,7 @@ static void give_volume(struct te_stream_writer *writer, u32 index, size_t nr_op
 		.index = cpu_to_le32(index),
 		.dev_id = cpu_to_le32(100 - index),
 		.parent_kind = cpu_to_le32(index ? TE_PARENT_VOLUME : TE_PARENT_NONE),
+		.provisioned_sectors = cpu_to_le64(1ULL << 40),
 	};
 	u64 offset = 0;
 
