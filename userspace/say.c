@@ -5,12 +5,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static void (*before)(void);
+
+void te_say_before(void (*make_room)(void))
+{
+	before = make_room;
+}
+
 static void say(const char *kind, const char *format, va_list arguments)
 {
 	char line[1024];
 
 	/* One write a line, so that a child's words and ours do not mix. */
 	vsnprintf(line, sizeof(line), format, arguments);
+	if (before)
+		before();
 	fprintf(stderr, "thinexport: %s%s\n", kind, line);
 }
 

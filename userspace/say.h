@@ -10,6 +10,9 @@ void te_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void te_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void te_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What to call before each line: who draws on the terminal makes room.  NULL: nothing. */
+void te_say_before(void (*make_room)(void));
+
 /* The error that a fault of the core is, with the name of what was read. */
 void te_error_fault(const char *name, const struct te_fault *fault);
 
