@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes 6.1 and later look like 6.12, for which the module is written.
+ *
+ * Included ahead of every source of the module by the compiler's -include.
+ * Nothing else in the project asks for a kernel's version.  What a macro can
+ * be asked for is asked for by name, since distributions carry later calls back.
+ */
+#ifndef TE_COMPAT_H
+#define TE_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "dm-thinexport needs Linux 6.1 or later"
+#endif
+
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/module.h>
+
+/* 6.5 gave the modes of opening a block device a type of their own. */
+#ifndef BLK_OPEN_READ
+typedef fmode_t blk_mode_t;
+#define BLK_OPEN_READ	FMODE_READ
+#define BLK_OPEN_WRITE	FMODE_WRITE
+#endif
+
+/* 6.4: module_init and module_exit of a module whose one target is name##_target. */
+#ifndef module_dm
+#define module_dm(name)							\
+static int __init dm_##name##_init(void)				\
+{									\
+	return dm_register_target(&(name##_target));			\
+}									\
+module_init(dm_##name##_init)						\
+static void __exit dm_##name##_exit(void)				\
+{									\
+	dm_unregister_target(&(name##_target));				\
+}									\
+module_exit(dm_##name##_exit)
+#endif
+
+#endif
