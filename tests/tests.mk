@@ -8,6 +8,6 @@ check:
 	@$(MAKE) --no-print-directory $(CHECKS)
 	@BUILD=$(BUILD) tests/ktap-sum
 
-CHECKS := check-unit check-kbuild
+CHECKS := check-unit check-cli check-kbuild
 
 ## make check            all tests, closing with "N passed, N failed, N skipped"

@@ -11,7 +11,7 @@
 #include "utf8.h"
 
 #define SECTOR_BYTES	512ULL
-#define NAME_COLUMNS	24u
+#define NAME_COLUMNS	22u
 
 typedef unsigned long long ull;
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# What the scripts of this folder share.  A script defines functions whose names
+# are sentences, and calls
+#
+#	. "${0%/*}/lib.sh"
+#	run_tests first_sentence second_sentence ...
+#
+# Each function runs in a shell of its own under `set -e`, in $work, which is new
+# for the script and removed at its end.  What it printed is shown when it fails.
+
+: "${BUILD:=build}"
+te=$(realpath "$BUILD/thinexport") || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/thinexport-cli.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+PATH=$PATH:/usr/sbin:/sbin
+cd "$work" || exit 1
+
+# needs COMMAND...: skips the whole script when one is not there.
+needs() {
+	for need in "$@"; do
+		command -v "$need" >/dev/null && continue
+		echo "1..0 # SKIP no $need"
+		exit 4
+	done
+}
+
+run_tests() {
+	number=0
+	failed=0
+	echo "KTAP version 1"
+	echo "1..$#"
+	for name in "$@"; do
+		number=$((number + 1))
+		# Not in a condition: there `set -e` would mean nothing.
+		(
+			set -e
+			"$name"
+		) >"$work/.said" 2>&1 </dev/null
+		status=$?
+		case $status in
+		0) echo "ok $number $name" ;;
+		4) echo "ok $number $name # SKIP $(tail -n 1 "$work/.said")" ;;
+		*)
+			failed=1
+			sed 's/^/# /' "$work/.said"
+			echo "not ok $number $name"
+			;;
+		esac
+	done
+	exit $failed
+}
+
+# skip WHY: leaves the test that calls it.
+skip() {
+	echo "$*"
+	exit 4
+}
+
+# fails STATUS WORDS COMMAND...: the command ends with that status and says one
+# error, in which the words stand.  What it says goes to the file said.
+fails() {
+	wanted=$1
+	words=$2
+	shift 2
+	got=0
+	"$@" 2>said || got=$?
+	cat said
+	if [ "$got" -ne "$wanted" ]; then
+		echo "exit status $got, not $wanted: $*"
+		return 1
+	fi
+	if ! grep -qF -- "$words" said; then
+		echo "does not say '$words': $*"
+		return 1
+	fi
+	if [ "$wanted" -eq 1 ] && [ "$(grep -c '^thinexport: error: ' said)" -ne 1 ]; then
+		echo "does not say one error: $*"
+		return 1
+	fi
+}
+
+# has TEXT FILE: some line of the file holds the text.
+has() {
+	grep -qF -- "$1" "$2" && return 0
+	echo "no '$1' in $2:"
+	cat "$2"
+	return 1
+}
+
+# narrow FILE: no line is longer than 80 columns.
+narrow() {
+	awk 'length > 80 { print "too long: " $0; bad = 1 } END { exit bad }' "$1"
+}
+
+# data_of FILE BLOCKS: blocks of 64 KiB with differing contents; each seventh is zero.
+data_of() {
+	head -c $(($2 * 65536)) /dev/urandom >"$1"
+	block=3
+	while [ $block -lt "$2" ]; do
+		head -c 65536 /dev/zero |
+			dd of="$1" bs=65536 seek=$block conv=notrunc status=none
+		block=$((block + 7))
+	done
+}
+
+# pool_of NAME XML BLOCKS: NAME.meta from what thin_restore makes of the XML, and
+# NAME.data with so many blocks of 64 KiB.
+pool_of() {
+	truncate -s 4M "$1.meta"
+	thin_restore -q -i "$2" -o "$1.meta" >/dev/null
+	data_of "$1.data" "$3"
+}
+
+# A pool of 200 blocks with an origin, two snapshots of different ages, a volume
+# whose blocks lie scattered, one that was never written.
+example_xml() {
+	cat <<-'END'
+	<superblock uuid="" time="3" transaction="9" flags="0" version="2" data_block_size="128" nr_data_blocks="200">
+	 <device dev_id="1" mapped_blocks="60" transaction="0" creation_time="0" snap_time="3">
+	  <range_mapping origin_begin="0" data_begin="0" length="40" time="0"/>
+	  <range_mapping origin_begin="50" data_begin="120" length="19" time="3"/>
+	  <single_mapping origin_block="100" data_block="139" time="3"/>
+	 </device>
+	 <device dev_id="2" mapped_blocks="50" transaction="1" creation_time="1" snap_time="1">
+	  <range_mapping origin_begin="0" data_begin="0" length="50" time="0"/>
+	 </device>
+	 <device dev_id="7" mapped_blocks="46" transaction="3" creation_time="3" snap_time="3">
+	  <range_mapping origin_begin="0" data_begin="0" length="40" time="0"/>
+	  <range_mapping origin_begin="50" data_begin="150" length="6" time="2"/>
+	 </device>
+	 <device dev_id="9" mapped_blocks="4" transaction="4" creation_time="0" snap_time="0">
+	  <single_mapping origin_block="3" data_block="199" time="0"/>
+	  <single_mapping origin_block="4" data_block="60" time="0"/>
+	  <single_mapping origin_block="9" data_block="61" time="0"/>
+	  <single_mapping origin_block="4000" data_block="170" time="0"/>
+	 </device>
+	 <device dev_id="20" mapped_blocks="0" transaction="5" creation_time="3" snap_time="3">
+	 </device>
+	</superblock>
+	END
+}
+
+# example_pool NAME: that pool as NAME.meta and NAME.data.
+example_pool() {
+	example_xml >"$1.xml"
+	pool_of "$1" "$1.xml" 200
+}
+
+# send_pool NAME STREAM OPTION...: a pool's images into a file.
+send_pool() {
+	from=$1
+	to=$2
+	shift 2
+	"$te" send --metadata "$from.meta" --data "$from.data" "$@" >"$to"
+}
