@@ -2,6 +2,8 @@
 /* Building a new pool's metadata: volumes in, superblock last. */
 #include "build.h"
 
+#include <unistd.h>
+
 #include "build_parts.h"
 #include "say.h"
 
@@ -321,7 +323,15 @@ int te_build_commit(struct te_build *build)
 	sb->csum = cpu_to_le32(crc32c(~0u, block + sizeof(__le32), sizeof(block) - sizeof(__le32)) ^
 			       THIN_SUPERBLOCK_CSUM_XOR);
 	err = te_store_write_superblock(&build->store, block);
-	return err ? err : te_store_sync(&build->store);
+	if (!err)
+		err = te_store_sync(&build->store);
+	if (err) {
+		/* It may be there or not: take it away, as far as the device lets us. */
+		memset(block, 0, sizeof(block));
+		if (!te_store_write_superblock(&build->store, block))
+			fsync(build->store.fd);
+	}
+	return err;
 }
 
 u64 te_build_used_blocks(const struct te_build *build)

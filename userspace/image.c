@@ -12,8 +12,7 @@
 
 #include "say.h"
 
-/* True, with its name, when a loop device stands on the file. */
-static bool is_looped(const struct stat *file, char *device, size_t bytes)
+bool te_image_is_looped(const struct stat *file, char *device, size_t bytes)
 {
 	bool found = false;
 	glob_t matches;
@@ -95,7 +94,7 @@ static int open_file(struct te_image *image, const struct stat *st, enum te_imag
 		te_error("%s is locked: another program is writing it", image->path);
 		return -EBUSY;
 	}
-	if (is_looped(st, loop, sizeof(loop))) {
+	if (te_image_is_looped(st, loop, sizeof(loop))) {
 		te_error("%s is attached to %s: name that device, or detach it (losetup -d %s)",
 			 image->path, loop, loop);
 		return -EBUSY;

@@ -35,6 +35,9 @@ struct te_image {
 int te_image_open(struct te_image *image, const char *path, enum te_image_use use);
 void te_image_close(struct te_image *image);	/* also one that was never opened */
 
+/* True, with the device's path, when a loop device stands on the file. */
+bool te_image_is_looped(const struct stat *file, char *device, size_t bytes);
+
 /* True when `st` is of what was opened. */
 bool te_image_is(const struct te_image *image, const struct stat *st);
 

@@ -8,6 +8,7 @@
 
 static const struct te_cmd *const verbs[] = {
 	&te_cmd_send,
+	&te_cmd_receive,
 	&te_cmd_view,
 	&te_cmd_cleanup,
 	&te_cmd_info,

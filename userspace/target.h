@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A target: the metadata and the data device, or image files of them, that are
+ * to become a new pool.
+ */
+#ifndef TE_TARGET_H
+#define TE_TARGET_H
+
+#include "core/seam.h"
+
+struct te_target_part {
+	int fd;				/* readable and writable; data devices with O_DIRECT */
+	const char *path;		/* the caller's */
+	u64 bytes;
+	bool is_file;
+};
+
+struct te_target {
+	struct te_target_part metadata;
+	struct te_target_part data;
+};
+
+/*
+ * Opens both so that nobody else has them: a device is claimed, a file locked.
+ * Refuses what is in use, read-only, neither device nor file, one and the same,
+ * or, unless `force`, holds something (a signature that libblkid knows, or a
+ * pool's metadata).  Files must be there, of the size the pool is to have.
+ * Changes nothing.  0, or -errno after one sentence.
+ */
+int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force);
+void te_target_close(struct te_target *target);		/* also one that failed to open */
+
+/* Takes away the signatures that --force allowed: nothing may find them afterwards. */
+int te_target_wipe(const struct te_target *target);
+
+#endif
