@@ -107,6 +107,7 @@ static int freeze(struct te_live *live)
 		.pool = makedev(live->pool.dm.major, live->pool.dm.minor),
 		.thins = live->moment.freeze,
 		.nr_thins = live->moment.nr_freeze,
+		.nr_mounted = live->moment.nr_mounted,
 		.snaps = snaps,
 		.nr_snaps = live->run.nr_volumes,
 		.limit_ms = live->limit_ms,

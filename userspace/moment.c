@@ -310,6 +310,8 @@ static int choose_freeze(struct te_moment *moment, struct te_run *run)
 			run->suspends[run->nr_suspends++][1] = thin->dm.minor;
 			moment->freeze[moment->nr_freeze++] = device;
 		}
+		if (round == 0)
+			moment->nr_mounted = moment->nr_freeze;
 	}
 	return 0;
 }

@@ -18,6 +18,7 @@ struct te_moment {
 	size_t nr_thins;
 	dev_t *freeze;			/* to be suspended singly, in this order */
 	size_t nr_freeze;
+	size_t nr_mounted;		/* of freeze, the first ones */
 	bool whole_pool;		/* not: chosen by name */
 };
 

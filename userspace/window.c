@@ -2,13 +2,14 @@
 /* The window: the short time in which all volumes of a pool stand still. */
 #include "window.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "crew.h"
 #include "watchdog.h"
 
 /* All that the window needs, in one piece of shared memory. */
@@ -18,16 +19,20 @@ struct window {
 	struct te_dm_call reserve;
 	struct te_dm_call *suspends;	/* thins, in order */
 	struct te_dm_call *snaps;
+	int *errs;			/* of the suspends that the crew does */
+	struct te_crew *crew;		/* NULL when no thin is mounted */
+	size_t nr_mounted;
 	size_t nr_thins;
 	size_t nr_snaps;
-	struct te_dm_call calls[];	/* resumes, then suspends, then snaps */
+	struct te_dm_call calls[];	/* resumes, then suspends, then snaps; then errs */
 };
 
 static size_t window_bytes(const struct te_window_request *request)
 {
 	size_t nr = 1 + 2 * request->nr_thins + request->nr_snaps;
 
-	return sizeof(struct window) + nr * sizeof(struct te_dm_call);
+	return sizeof(struct window) + nr * sizeof(struct te_dm_call) +
+	       request->nr_mounted * sizeof(int);
 }
 
 static void fill(struct window *window, const struct te_window_request *request)
@@ -40,6 +45,8 @@ static void fill(struct window *window, const struct te_window_request *request)
 	window->nr_snaps = request->nr_snaps;
 	window->suspends = resumes + 1 + request->nr_thins;
 	window->snaps = window->suspends + request->nr_thins;
+	window->errs = (int *)(window->snaps + request->nr_snaps);
+	window->nr_mounted = request->nr_mounted;
 	window->watch.resumes = resumes;
 	window->watch.nr_resumes = 1 + request->nr_thins;
 	window->watch.limit_ms = request->limit_ms;
@@ -67,28 +74,47 @@ static u64 now_us(void)
 	return (u64)now.tv_sec * 1000000 + (u64)now.tv_nsec / 1000;
 }
 
+static bool fail(struct te_window_result *result, enum te_window_step what, size_t index,
+		 int err)
+{
+	result->failed = what;
+	result->err = err;
+	result->index = index;
+	return false;
+}
+
+static bool in_time(struct window *window, struct te_window_result *result)
+{
+	return atomic_load(&window->watch.moment) != TE_MOMENT_MISSED ||
+	       fail(result, TE_WINDOW_LATE, 0, -ETIMEDOUT);
+}
+
 /* One step: false when it failed or the watchdog has ended the window. */
 static bool step(struct window *window, const struct te_dm_call *call, enum te_window_step what,
 		 size_t index, struct te_window_result *result)
 {
 	int err = te_dm_call_run(window->watch.control, call);
 
-	if (err) {
-		result->failed = what;
-		result->err = err;
-		result->index = index;
-		return false;
-	}
+	if (err)
+		return fail(result, what, index, err);
 	if (what == TE_WINDOW_SNAP)
 		result->nr_created = index + 1;
 	if (what == TE_WINDOW_RESERVE)
 		result->reserved = true;
-	if (atomic_load(&window->watch.moment) == TE_MOMENT_MISSED) {
-		result->failed = TE_WINDOW_LATE;
-		result->err = -ETIMEDOUT;
-		return false;
-	}
-	return true;
+	return in_time(window, result);
+}
+
+static bool suspend_mounted(struct window *window, struct te_window_result *result)
+{
+	size_t i;
+
+	if (!window->crew)
+		return true;
+	te_crew_go(window->crew);
+	for (i = 0; i < window->nr_mounted; i++)
+		if (window->errs[i])
+			return fail(result, TE_WINDOW_SUSPEND_THIN, i, window->errs[i]);
+	return in_time(window, result);
 }
 
 static void take_moment(struct window *window, struct te_window_result *result)
@@ -96,7 +122,9 @@ static void take_moment(struct window *window, struct te_window_result *result)
 	int open = TE_MOMENT_OPEN;
 	size_t i;
 
-	for (i = 0; i < window->nr_thins; i++)
+	if (!suspend_mounted(window, result))
+		return;
+	for (i = window->nr_mounted; i < window->nr_thins; i++)
 		if (!step(window, &window->suspends[i], TE_WINDOW_SUSPEND_THIN, i, result))
 			return;
 	if (!step(window, &window->suspend_pool, TE_WINDOW_SUSPEND_POOL, 0, result))
@@ -106,10 +134,8 @@ static void take_moment(struct window *window, struct te_window_result *result)
 			return;
 	if (!step(window, &window->reserve, TE_WINDOW_RESERVE, 0, result))
 		return;
-	if (!atomic_compare_exchange_strong(&window->watch.moment, &open, TE_MOMENT_TAKEN)) {
-		result->failed = TE_WINDOW_LATE;
-		result->err = -ETIMEDOUT;
-	}
+	if (!atomic_compare_exchange_strong(&window->watch.moment, &open, TE_MOMENT_TAKEN))
+		fail(result, TE_WINDOW_LATE, 0, -ETIMEDOUT);
 }
 
 static int resume(const struct window *window)
@@ -148,8 +174,15 @@ static int prepare(struct window **window, struct te_watchdog *dog,
 	err = te_hold_memory();
 	if (err)
 		goto stop_dog;
-	return 0;
+	if (request->nr_mounted) {
+		(*window)->crew = te_crew_start(control, (*window)->suspends, (*window)->errs,
+						request->nr_mounted);
+		err = (*window)->crew ? 0 : -ENOMEM;
+	}
+	if (!err)
+		return 0;
 
+	te_release_memory();
 stop_dog:
 	te_watchdog_stop(dog);
 unmap:
@@ -184,6 +217,7 @@ void te_window_run(const struct te_window_request *request, struct te_window_res
 	result->us = now_us() - start;
 
 	te_watchdog_stop(&dog);
+	te_crew_dismiss(window->crew);
 	te_release_memory();
 	munmap(window, window_bytes(request));
 	close(control);
