@@ -75,6 +75,14 @@ static bool continues(const struct te_plan_op *op, const struct te_plan_op *next
 	return op->kind != TE_OP_DATA || op->pool_block + op->count == next->pool_block;
 }
 
+/* The same of one block more, which most blocks are. */
+static inline bool extends_data(const struct te_plan_op *op, const struct te_plan_op *next)
+{
+	return op->kind == TE_OP_DATA && op->count &&
+	       op->virtual_block + op->count == next->virtual_block &&
+	       op->pool_block + op->count == next->pool_block && op->shared == next->shared;
+}
+
 static int add_op(struct ops_run *run, const struct te_plan_op *next)
 {
 	int err;
@@ -148,6 +156,10 @@ static int entry(void *context, u64 virtual_block, bool has_old, u64 old_value, 
 	}
 	op.kind = TE_OP_DATA;
 	op.shared = te_bitmap_test(&state->survey.shared, op.pool_block);
+	if (extends_data(&run->pending, &op)) {
+		run->pending.count++;
+		return 0;
+	}
 	return add_op(run, &op);
 }
 

@@ -37,7 +37,6 @@ struct survey_walk {
 	struct te_fault *fault;
 	u64 max_virtual_block;
 	unsigned int level;		/* of the node entered last */
-	bool again;			/* it was met before, by another volume */
 	struct sum sums[TE_BTREE_MAX_DEPTH + 1];
 	u64 shared_blocks;		/* count only */
 };
@@ -69,8 +68,7 @@ static int survey_enter(void *context, u64 block, unsigned int level, struct te_
 		add_to_parent(sw, level, block);
 		return TE_VISIT_SKIP;
 	}
-	sw->again = *info & INFO_MET;
-	*info |= sw->again ? INFO_MET_AGAIN : INFO_MET;
+	*info |= *info & INFO_MET ? INFO_MET_AGAIN : INFO_MET;
 	sw->level = level;
 	sw->sums[level] = (struct sum){ 0, 0 };
 	return TE_VISIT_DESCEND;
@@ -105,7 +103,8 @@ static int survey_leaf(void *context, const struct te_node *leaf, struct te_rang
 		if (block >= survey->mapped.nr_bits)
 			return te_fail(sw->fault, -EILSEQ, TE_FAULT_DATA_BLOCK, leaf->block,
 				       block, survey->mapped.nr_bits);
-		if (te_bitmap_set(&survey->mapped, block) || sw->again)
+		/* So is what lies below a node that is met again. */
+		if (te_bitmap_set(&survey->mapped, block))
 			te_bitmap_set(&survey->shared, block);
 		if (time > sum->newest)
 			sum->newest = time;
