@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs that the scripts of this folder call: one .c each, carried into the guest.
+
+VM_PROGRAM_NAMES := view_image random_reads
+VM_PROGRAMS := $(VM_PROGRAM_NAMES:%=$(BUILD)/tests/%)
+
+# These read metadata by the core.
+VM_CORE_PROGRAMS := $(BUILD)/tests/view_image
+$(VM_CORE_PROGRAMS): $(CORE_OBJ)
+$(VM_CORE_PROGRAMS): VM_LIBS := -lisal
+
+$(VM_PROGRAMS): $(BUILD)/tests/%: tests/vm/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(VM_LIBS)
+
+-include $(VM_PROGRAMS:=.d)
+
+.PHONY: vm-programs
+vm-programs: $(VM_PROGRAMS)
