@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "core/seam.h"
+#include "rebuild.h"
 #include "unit.h"
 
 #define NOT_MAPPED	UINT64_MAX
@@ -280,6 +281,7 @@ static void judge(const struct model *model)
 {
 	CHECK_EQ(check_image(), 0);
 	compare_dump(model);
+	CHECK(te_data_counts_are_true(image));
 }
 
 static void an_empty_pool_is_a_pool(void)
@@ -416,6 +418,7 @@ static void a_metadata_device_too_small_is_an_error_not_a_pool(void)
 
 	for (blocks = 1; blocks < 24; blocks++) {
 		struct te_build *build;
+		struct stat st;
 		u64 mapped;
 		int fd, err;
 
@@ -429,6 +432,8 @@ static void a_metadata_device_too_small_is_an_error_not_a_pool(void)
 		/* 1100 mappings take 6 nodes; and 62 bitmaps there are anyway. */
 		CHECK_EQ(err, -ENOSPC);
 		end_build(build, fd);
+		CHECK_EQ(stat(image, &st), 0);
+		CHECK_EQ(st.st_size, (off_t)(blocks * 4096));
 		CHECK(check_image() != 0);
 	}
 }
@@ -501,6 +506,33 @@ static void an_unchanged_snapshot_costs_nothing(void)
 	}
 }
 
+/*
+ * Told in halves from two volumes that have the same leaf there, a volume uses
+ * that leaf: no second one with the same entries.
+ */
+static void a_leaf_told_in_pieces_is_found_again(void)
+{
+	struct model model = { .size = 252 * 100 };
+	u64 before, after, at;
+
+	model.users = calloc(1, sizeof(u32));
+	add_volume(&model, 0);
+	add_piece(&model, &model.volumes[0], (struct piece) { .kind = MAP, .count = model.size });
+	add_copies_of_all(&model, 2);
+	count_users(&model);
+	before = build_model(&model, 4096);
+	memset(model.users, 0, (model.next_pool + 1) * sizeof(u32));
+	add_volume(&model, 9);
+	for (at = 0; at < model.size; at += 84)
+		add_piece(&model, &model.volumes[3], (struct piece) { .kind = COPY, .at = at,
+			  .count = 84, .from = (u32)(at / 84 % 3) });
+	count_users(&model);
+	after = build_model(&model, 4096);
+	judge(&model);
+	CHECK_EQ(after, before);
+	free_model(&model);
+}
+
 /* A change of one block costs a leaf and the nodes above it. */
 static void a_small_change_costs_one_path(void)
 {
@@ -554,4 +586,5 @@ UNIT_MAIN(UNIT(an_empty_pool_is_a_pool),
 	  UNIT(a_metadata_device_too_small_is_an_error_not_a_pool),
 	  UNIT(until_commit_there_is_no_pool),
 	  UNIT(an_unchanged_snapshot_costs_nothing),
+	  UNIT(a_leaf_told_in_pieces_is_found_again),
 	  UNIT(a_small_change_costs_one_path))
