@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* thinexport info: the volumes of a stream, their sizes and what they share. */
+/* thinexport info: the volumes of a stream or a source, their sizes and what they share. */
 #include <getopt.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "info.h"
+#include "interrupt.h"
 #include "listing.h"
+#include "say.h"
+#include "source_any.h"
 #include "stream_read.h"
 
 static struct te_info *gather_stream(const char *path)
@@ -21,25 +24,61 @@ static struct te_info *gather_stream(const char *path)
 	return info;
 }
 
+/* A live pool is frozen for it as for a send: only so do its numbers belong together. */
+static struct te_info *gather_source(const struct te_source_named *named)
+{
+	struct te_source_opened opened;
+	struct te_info *info;
+
+	te_interrupt_catch();
+	if (te_source_open_any(named, &opened))
+		return NULL;
+	info = te_info_of_source(opened.source);
+	if (te_source_close_any(&opened)) {
+		te_info_destroy(info);
+		return NULL;
+	}
+	return info;
+}
+
 static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "metadata", required_argument, NULL, 'm' },
+		{ "data", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct te_source_named named = { .live.reader = TE_LIVE_DIRECT };
 	struct te_info *info;
 	bool json = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c != 'j')
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		case 'm':
+			named.metadata = optarg;
+			break;
+		case 'd':
+			named.data = optarg;
+			break;
+		default:
 			return te_usage(&te_cmd_info);
-		json = true;
+		}
 	}
-	if (argc - optind > 1)
+	named.what = argv[optind];
+	if (argc - optind > (named.metadata ? 0 : 1) || !named.metadata != !named.data)
 		return te_usage(&te_cmd_info);
-	info = gather_stream(argv[optind]);
+	if (named.metadata || (named.what && te_source_is_named(named.what)))
+		info = gather_source(&named);
+	else
+		info = gather_stream(named.what);
+	if (!info && te_interrupted())
+		te_error("interrupted");
 	if (!info)
 		return TE_EXIT_FAILED;
 	if (json)
@@ -52,9 +91,10 @@ static enum te_exit run(int argc, char **argv)
 
 const struct te_cmd te_cmd_info = {
 	.verb = "info",
-	.synopsis = "[--json] [STREAM]",
-	.summary = "lists a stream's volumes and what they share",
-	.help = "Reads standard input without STREAM or for \"-\".\n\n"
-		"  --json    one JSON object\n",
+	.synopsis = "[--json] [STREAM|SOURCE | --metadata PATH --data PATH]",
+	.summary = "lists the volumes of a stream or a pool and what they share",
+	.help = "SOURCE is as for send.  Reads a stream from standard input without it or for \"-\".\n\n"
+		"  --json                one JSON object\n"
+		"  --metadata, --data    devices or image files of a pool that is not active\n",
 	.run = run,
 };

@@ -3,15 +3,17 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "cmd.h"
 #include "interrupt.h"
-#include "live.h"
+#include "listing.h"
 #include "output.h"
 #include "say.h"
 #include "send.h"
 #include "send_list.h"
+#include "source_any.h"
+
+#define MOST_WINDOW_MS	600000ul
 
 /* A repeated option's values; they lie in argv. */
 struct list {
@@ -20,22 +22,18 @@ struct list {
 };
 
 struct options {
+	struct te_source_named source;
 	struct list volumes;
 	struct list sizes;
 	struct list names;
 	const char *pool_name;
-	const char *metadata;
-	const char *data;
-	const char *source;
 	const char *output;
 	struct te_codec_choice codec;
 	__u8 stream_id[16];
 	bool has_stream_id;
-	bool direct;
 	bool dry;
 	bool json;
 	bool force;
-	unsigned int window_limit_ms;
 };
 
 static bool parse_hex(const char *text, __u8 *bytes, size_t nr)
@@ -50,6 +48,18 @@ static bool parse_hex(const char *text, __u8 *bytes, size_t nr)
 		bytes[i] = (__u8)strtoul(pair, NULL, 16);
 	}
 	return true;
+}
+
+static enum te_exit parse_window(const char *text, struct te_live_options *live)
+{
+	unsigned long ms = strtoul(text, NULL, 10);
+
+	if (ms && ms <= MOST_WINDOW_MS && !text[strspn(text, "0123456789")]) {
+		live->window_limit_ms = (unsigned int)ms;
+		return TE_EXIT_DONE;
+	}
+	te_error("--window-limit takes 1 to %lu (milliseconds), not '%s'", MOST_WINDOW_MS, text);
+	return TE_EXIT_USAGE;
 }
 
 static enum te_exit take_option(struct options *options, int c)
@@ -68,10 +78,10 @@ static enum te_exit take_option(struct options *options, int c)
 		options->pool_name = optarg;
 		return TE_EXIT_DONE;
 	case 'm':
-		options->metadata = optarg;
+		options->source.metadata = optarg;
 		return TE_EXIT_DONE;
 	case 'd':
-		options->data = optarg;
+		options->source.data = optarg;
 		return TE_EXIT_DONE;
 	case 'o':
 		options->output = optarg;
@@ -85,14 +95,9 @@ static enum te_exit take_option(struct options *options, int c)
 		te_error("--stream-id takes 32 hexadecimal digits, not '%s'", optarg);
 		return TE_EXIT_USAGE;
 	case 'w':
-		if (sscanf(optarg, "%u", &options->window_limit_ms) == 1 &&
-		    options->window_limit_ms && options->window_limit_ms <= 600000 &&
-		    optarg[strspn(optarg, "0123456789")] == '\0')
-			return TE_EXIT_DONE;
-		te_error("--window-limit takes 1 to 600000 (milliseconds), not '%s'", optarg);
-		return TE_EXIT_USAGE;
+		return parse_window(optarg, &options->source.live);
 	case 'D':
-		options->direct = true;
+		options->source.live.reader = TE_LIVE_DIRECT;
 		return TE_EXIT_DONE;
 	case 'n':
 		options->dry = true;
@@ -135,42 +140,17 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		if (exit != TE_EXIT_DONE)
 			return exit;
 	}
-	options->source = argv[optind];
-	if (argc - optind > 1 || !options->metadata != !options->data ||
-	    !options->source == !options->metadata)
+	options->source.what = argv[optind];
+	options->source.live.volumes = options->volumes.values;
+	options->source.live.nr_volumes = options->volumes.nr;
+	if (argc - optind > 1 || !options->source.metadata != !options->source.data ||
+	    !options->source.what == !options->source.metadata)
 		return te_usage(&te_cmd_send);
 	if (options->json && !options->dry) {
 		te_error("--json goes with -n: a stream is not JSON");
 		return TE_EXIT_USAGE;
 	}
 	return TE_EXIT_DONE;
-}
-
-/* What is sent from: *live is set when a live pool is behind it, and then closes it. */
-static struct te_source *open_source(const struct options *options, struct te_live **live)
-{
-	struct te_live_options frozen = {
-		.pool = options->source,
-		.volumes = options->volumes.values,
-		.nr_volumes = options->volumes.nr,
-		.reader = options->direct ? TE_LIVE_DIRECT : TE_LIVE_AUTO,
-		.window_limit_ms = options->window_limit_ms,
-	};
-	struct te_source *source;
-	struct stat st;
-
-	if (options->metadata)
-		return te_source_open_devices(options->metadata, options->data,
-					      TE_ROOT_SUPERBLOCK);
-	if (te_source_is_view(options->source))
-		return te_source_open_view(options->source);
-	if (!stat(options->source, &st) && S_ISREG(st.st_mode)) {
-		te_error("%s is a file, but no image of a view; a pool's images are named by --metadata and --data",
-			 options->source);
-		return NULL;
-	}
-	*live = te_live_open(&frozen, &source);
-	return *live ? source : NULL;
 }
 
 static int prepare(struct te_source *source, const struct options *options, bool live)
@@ -194,10 +174,7 @@ static int list(const struct te_plan *plan, bool json)
 		te_send_list_json(plan);
 	else
 		te_send_list(plan);
-	if (!fflush(stdout) && !ferror(stdout))
-		return 0;
-	te_error("cannot write standard output: %s", strerror(errno));
-	return -EIO;
+	return te_listing_end() == TE_EXIT_DONE ? 0 : -EIO;
 }
 
 /* Sends into the output, which stays open: it gets its name when the source is closed. */
@@ -212,8 +189,7 @@ static int send_plan(struct te_plan *plan, const struct options *options,
 		te_error("cannot get random bytes for the stream's id: %s", strerror(errno));
 		return -EIO;
 	}
-	return te_send(plan, output->fd, output->name, options->codec, stream_id, NULL, NULL,
-		       totals);
+	return te_send(plan, output->fd, output->name, options->codec, stream_id, totals);
 }
 
 /* What is left of a send when its source is closed. */
@@ -273,22 +249,18 @@ static int send_source(struct te_source *source, const struct options *options,
 static int send(const struct options *options)
 {
 	struct outcome outcome = { .output.fd = -1 };
-	struct te_live *live = NULL;
-	struct te_source *source;
-	int err, close_err = 0;
+	struct te_source_opened opened;
+	int err, close_err;
 
-	source = open_source(options, &live);
-	if (!source)
-		return -EIO;
-	outcome.live = live;
-	err = send_source(source, options, &outcome);
+	err = te_source_open_any(&options->source, &opened);
+	if (err)
+		return err;
+	outcome.live = opened.live;
+	if (outcome.live)
+		outcome.window_us = te_live_window_us(opened.live);
+	err = send_source(opened.source, options, &outcome);
 	/* Before the stream is synced, which may take long: snapshots cost the pool space. */
-	if (live) {
-		outcome.window_us = te_live_window_us(live);
-		close_err = te_live_close(live);
-	} else {
-		te_source_close(source);
-	}
+	close_err = te_source_close_any(&opened);
 	if (!err && !options->dry)
 		err = te_output_commit(&outcome.output);
 	te_output_abort(&outcome.output);

@@ -3,7 +3,7 @@
 #ifndef TE_INFO_H
 #define TE_INFO_H
 
-#include "core/seam.h"
+#include "source.h"
 
 /*
  * A volume.  Provisioned is all that it maps; exclusive is what no other volume
@@ -47,6 +47,9 @@ void te_info_destroy(struct te_info *info);	/* NULL is fine; frees names and str
 
 /* Reads a stream to its end.  NULL after one sentence. */
 struct te_info *te_info_of_stream(int fd, const char *name);
+
+/* Walks a source's metadata.  NULL after one sentence, or when interrupted. */
+struct te_info *te_info_of_source(struct te_source *source);
 
 void te_info_print(struct te_info *info);
 void te_info_print_json(struct te_info *info);

@@ -6,6 +6,7 @@
 
 #include "catalog.h"
 #include "interrupt.h"
+#include "progress.h"
 #include "read_ahead.h"
 #include "say.h"
 
@@ -207,10 +208,8 @@ static int write_volume(struct sending *sending, size_t index)
 	return te_stream_write_volume(sending->writer, &begin);
 }
 
-static int write_sections(struct sending *sending, struct te_read_ahead *ahead,
-			  void (*seen)(void *context, u64 bytes), void *context)
+static int write_sections(struct sending *sending, struct te_read_ahead *ahead)
 {
-	const struct te_send_totals *totals = sending->totals;
 	size_t begun = 0, i;
 	struct te_chunk chunk;
 	int r;
@@ -220,23 +219,23 @@ static int write_sections(struct sending *sending, struct te_read_ahead *ahead,
 
 		if (chunk.volume == begun)
 			err = write_volume(sending, begun++);
-		for (i = 0; i < chunk.nr_pieces && !err; i++)
+		for (i = 0; i < chunk.nr_pieces && !err; i++) {
 			err = write_piece(sending, &chunk.pieces[i]);
+			if (chunk.pieces[i].kind == TE_OP_DATA)
+				te_progress_add(chunk.pieces[i].bytes);
+		}
 		if (!err && chunk.last)
 			err = te_stream_write_volume_end(sending->writer);
 		if (!err && te_interrupted())
 			err = -EINTR;
 		if (err)
 			return err;
-		if (seen)
-			seen(context, totals->data_bytes + totals->zero_bytes);
 	}
 	return r;
 }
 
 int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choice codec,
-	    const __u8 stream_id[16], void (*seen)(void *context, u64 bytes), void *context,
-	    struct te_send_totals *totals)
+	    const __u8 stream_id[16], struct te_send_totals *totals)
 {
 	struct sending sending = {
 		.plan = plan,
@@ -253,14 +252,16 @@ int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choi
 		return -ENOMEM;
 	}
 	ahead = te_read_ahead_start(plan);
+	te_progress_begin("sent", plan->sent_blocks * sending.block_bytes);
 	err = ahead ? write_begin(&sending, stream_id) : -ENOMEM;
 	if (!err)
 		err = write_catalog(&sending);
 	if (!err)
-		err = write_sections(&sending, ahead, seen, context);
+		err = write_sections(&sending, ahead);
 	if (!err)
 		err = te_stream_write_end(sending.writer);
 	totals->written_bytes = te_stream_written_bytes(sending.writer);
+	te_progress_end();
 	te_read_ahead_stop(ahead);
 	te_stream_writer_destroy(sending.writer);
 	return err;

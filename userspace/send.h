@@ -13,12 +13,10 @@ struct te_send_totals {
 };
 
 /*
- * Writes the whole stream to fd.  `seen` is told, now and then, of the bytes of
- * data dealt with so far, of plan->sent_blocks; it may be NULL.  0, or -errno
- * after one sentence (none for -EINTR): then what was written is no stream.
+ * Writes the whole stream to fd.  0, or -errno after one sentence (none for
+ * -EINTR): then what was written is no stream.
  */
 int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choice codec,
-	    const __u8 stream_id[16], void (*seen)(void *context, u64 bytes), void *context,
-	    struct te_send_totals *totals);
+	    const __u8 stream_id[16], struct te_send_totals *totals);
 
 #endif

@@ -5,7 +5,11 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "listing.h"
 #include "say.h"
+#include "utf8.h"
+
+#define NAME_COLUMNS	20u
 
 static u64 block_bytes(const struct te_plan *plan)
 {
@@ -16,16 +20,16 @@ static u64 block_bytes(const struct te_plan *plan)
 static void print_volume(const struct te_plan *plan, const struct te_plan_volume *planned)
 {
 	const struct te_volume *volume = planned->volume;
+	char *name = te_utf8_printable(volume->name ? volume->name : "-", NAME_COLUMNS);
 	u64 block = block_bytes(plan);
 
-	printf("%8u %-20.20s %s%9s %11s %9s %9s %9s\n", volume->details.dev_id,
-	       volume->name ? volume->name : "-",
-	       volume->size_from == TE_SIZE_FROM_MAPPINGS ? "~" : " ",
-	       te_bytes(volume->virtual_sectors * 512),
-	       te_bytes(planned->mapped_blocks * block),
+	printf("%8u %c%-9s %11s %9s %9s %9s  %s\n", volume->details.dev_id,
+	       volume->size_from == TE_SIZE_FROM_MAPPINGS ? '~' : ' ',
+	       te_bytes(volume->virtual_sectors * 512), te_bytes(planned->mapped_blocks * block),
 	       te_bytes(planned->shared_blocks * block),
 	       te_bytes((planned->mapped_blocks - planned->shared_blocks) * block),
-	       te_bytes(planned->sent_blocks * block));
+	       te_bytes(planned->sent_blocks * block), name ? name : "?");
+	te_free(name);
 }
 
 void te_send_list(const struct te_plan *plan)
@@ -34,18 +38,18 @@ void te_send_list(const struct te_plan *plan)
 	bool guessed = false;
 	size_t i;
 
-	printf("%8s %-20s %10s %11s %9s %9s %9s\n", "ID", "NAME", "SIZE", "PROVISIONED", "SHARED",
-	       "EXCLUSIVE", "TO SEND");
+	printf("%8s  %-9s %11s %9s %9s %9s  %s\n", "ID", "SIZE", "PROVISIONED", "SHARED",
+	       "EXCLUSIVE", "TO SEND", "NAME");
 	for (i = 0; i < plan->nr_volumes; i++) {
 		print_volume(plan, &plan->volumes[i]);
 		guessed |= plan->volumes[i].volume->size_from == TE_SIZE_FROM_MAPPINGS;
 	}
-	printf("%8s %-20s %10s %11s %9s %9s %9s\n", "all", "", "",
-	       te_bytes(plan->provisioned_blocks * block), te_bytes(plan->shared_blocks * block),
+	printf("%8s  %-9s %11s %9s %9s %9s\n", "all", "", te_bytes(plan->provisioned_blocks * block),
+	       te_bytes(plan->shared_blocks * block),
 	       te_bytes((plan->provisioned_blocks - plan->shared_blocks) * block),
 	       te_bytes(plan->sent_blocks * block));
 	if (guessed)
-		printf("~ not known: the end of the last provisioned block; --size ID=SECTORS tells\n");
+		printf("\n~ at least: the end of the last provisioned block; --size ID=SECTORS tells\n");
 }
 
 static void add_number(struct json_object *object, const char *name, u64 number)
@@ -98,7 +102,5 @@ void te_send_list_json(const struct te_plan *plan)
 	add_number(object, "shared_bytes", plan->shared_blocks * block);
 	add_number(object, "to_send_bytes", plan->sent_blocks * block);
 	json_object_object_add(object, "volumes", volumes);
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-						    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	te_listing_json(object);
 }
