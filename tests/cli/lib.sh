@@ -156,3 +156,81 @@ send_pool() {
 	shift 2
 	"$te" send --metadata "$from.meta" --data "$from.data" "$@" >"$to"
 }
+
+# new_target NAME BLOCKS: fresh image files NAME.meta of 4 MiB and NAME.data of so
+# many blocks of 64 KiB, holding nothing.
+new_target() {
+	rm -f "$1.meta" "$1.data"
+	truncate -s 4M "$1.meta"
+	truncate -s $(($2 * 65536)) "$1.data"
+}
+
+# receive_pool NAME OPTION...: a stream from standard input, or --input, into a pool's images.
+receive_pool() {
+	to=$1
+	shift
+	"$te" receive --metadata "$to.meta" --data "$to.data" "$@"
+}
+
+# mappings_of NAME ID: "virtual block, pool block, count" of each run of a volume.
+mappings_of() {
+	thin_dump "$1.meta" | awk -F'"' -v id="$2" '
+		/<device /	   { mine = $2 == id }
+		/<range_mapping /  { if (mine) print $2, $4, $6 }
+		/<single_mapping / { if (mine) print $2, $4, 1 }'
+}
+
+ids_of() {
+	thin_dump "$1.meta" | awk -F'"' '/<device / { print $2 }'
+}
+
+# volume_of NAME ID FILE: what a reader of the volume would see, as far as it is
+# mapped.  $block_bytes: of a data block, if not 64 KiB.
+volume_of() {
+	rm -f "$3"
+	: >"$3"
+	mappings_of "$1" "$2" | while read -r virtual pool count; do
+		dd if="$1.data" of="$3" bs="${block_bytes:-65536}" skip="$pool" seek="$virtual" count="$count" \
+			conv=notrunc status=none
+	done
+}
+
+# same_pool A B: both check clean, and have the same volumes with the same content,
+# the same blocks mapped in each, and as much shared and exclusive.
+same_pool() {
+	for one in "$1" "$2"; do
+		thin_check -q "$one.meta"
+		thin_dump "$one.meta" | grep '<device ' | sed 's/ snap_time.*//' >"$one.devices"
+		thin_ls --no-headers --format DEV,MAPPED_BLOCKS,EXCLUSIVE_BLOCKS,SHARED_BLOCKS \
+			"$one.meta" >"$one.ls"
+	done
+	diff "$1.devices" "$2.devices"
+	diff "$1.ls" "$2.ls"
+	for id in $(ids_of "$1"); do
+		mapped_blocks_of "$1" "$id" >one
+		mapped_blocks_of "$2" "$id" >other
+		cmp one other
+		volume_of "$1" "$id" one
+		volume_of "$2" "$id" other
+		cmp one other
+	done
+}
+
+mapped_blocks_of() {
+	mappings_of "$1" "$2" | awk '{ for (i = 0; i < $3; i++) print $1 + i }'
+}
+
+# no_pool NAME: nothing there that anyone would take for a pool's metadata.
+no_pool() {
+	if thin_check -q "$1.meta" 2>/dev/null; then
+		echo "$1.meta holds a pool"
+		return 1
+	fi
+	if [ "$(od -An -tu8 -j32 -N8 "$1.meta" | tr -d ' ')" = 27022010 ]; then
+		echo "$1.meta has a superblock"
+		return 1
+	fi
+	blkid -p "$1.meta" || return 0
+	echo "blkid finds something on $1.meta"
+	return 1
+}
