@@ -28,6 +28,8 @@ void te_interrupt_catch(void)
 		sigaction(caught[i], &action, NULL);
 	}
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* A file-size limit, likewise, is an error of write(). */
+	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 void te_interrupt_leave_to_main(void)

@@ -9,7 +9,7 @@
 #include "say.h"
 #include "utf8.h"
 
-#define NAME_COLUMNS	20u
+#define NAME_COLUMNS	17u
 
 static u64 block_bytes(const struct te_plan *plan)
 {
