@@ -5,7 +5,7 @@
 CLI_TESTS := $(filter-out %/lib.sh,$(wildcard tests/cli/*.sh))
 
 .PHONY: check-cli
-check-cli: command generate
+check-cli: command generate $(BUILD)/tests/view_image
 	@for test in $(CLI_TESTS); do \
 		name=$${test##*/}; \
 		BUILD=$(BUILD) tests/ktap-run cli-$${name%.sh} sh $$test; \
