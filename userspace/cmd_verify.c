@@ -1,42 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* thinexport verify: reads all of a stream and says what was checked. */
+/* thinexport verify: reads all of a stream, compares it with a source, says what was checked. */
 #include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "interrupt.h"
 #include "listing.h"
 #include "say.h"
-#include "verify.h"
+#include "source_any.h"
+#include "utf8.h"
+#include "verify_against.h"
 
 typedef unsigned long long ull;
 
-/* Reads to the end: te_stream_next checks all there is to check. */
-static int read_through(struct te_stream_reader *reader, struct te_verified *verified)
+/* What was read. */
+struct verified {
+	u64 frames;
+	u64 skipped_frames;
+	u64 volumes;
+	u64 nr_ops;
+	u64 data_sectors;
+	u64 zero_sectors;
+};
+
+static void count(struct verified *verified, const struct te_record *record)
+{
+	verified->frames++;
+	if (record->kind == TE_RECORD_SKIPPED)
+		verified->skipped_frames++;
+	if (record->kind != TE_RECORD_END)
+		return;
+	verified->volumes = le32_to_cpu(record->end->nr_volumes);
+	verified->nr_ops = le64_to_cpu(record->end->nr_ops);
+	verified->data_sectors = le64_to_cpu(record->end->data_sectors);
+	verified->zero_sectors = le64_to_cpu(record->end->zero_sectors);
+}
+
+/* Reads to the end: te_stream_next checks all there is to check.  0 or -errno. */
+static int read_through(struct te_stream_reader *reader, struct te_against *against,
+			struct verified *verified)
 {
 	struct te_record record;
 	int result;
 
 	while ((result = te_stream_next(reader, &record)) == 1) {
-		verified->frames++;
-		if (record.kind == TE_RECORD_SKIPPED)
-			verified->skipped_frames++;
-		if (record.kind != TE_RECORD_END)
-			continue;
-		verified->volumes = le32_to_cpu(record.end->nr_volumes);
-		verified->nr_ops = le64_to_cpu(record.end->nr_ops);
-		verified->data_sectors = le64_to_cpu(record.end->data_sectors);
-		verified->zero_sectors = le64_to_cpu(record.end->zero_sectors);
+		count(verified, &record);
+		result = against ? te_against_record(against, &record) : 0;
+		if (result)
+			return result;
 	}
-	verified->bytes = te_stream_read_bytes(reader);
+	if (!result && against)
+		result = te_against_finish(against);
 	return result;
 }
 
-static void print(const char *name, const struct te_verified *verified)
+static void print(const char *name, u64 bytes, const struct verified *verified)
 {
-	printf("%s: good\n", name);
+	char *text = te_utf8_printable(name, 70);
+
+	printf("%s: good\n", text ? text : "");
+	te_free(text);
 	printf("%llu frames in %s: order, checksums, sizes, digest\n", (ull)verified->frames,
-	       te_bytes(verified->bytes));
+	       te_bytes(bytes));
 	printf("%llu volumes, %llu ops: parents, sources, offsets, totals\n",
 	       (ull)verified->volumes, (ull)verified->nr_ops);
 	printf("%s of data decoded, %s of zeros\n", te_bytes(verified->data_sectors * 512),
@@ -46,12 +72,37 @@ static void print(const char *name, const struct te_verified *verified)
 		       (ull)verified->skipped_frames);
 }
 
-static enum te_exit verify(const char *path)
+/* 0 when all of the stream was read and, with a source, all was the same. */
+static int verify(struct te_stream_reader *reader, const char *name, struct te_source *source)
 {
-	struct te_verified verified = { 0 };
+	struct te_against *against = source ? te_against_create(source, name) : NULL;
+	struct verified verified = { 0 };
+	int err = -ENOMEM;
+
+	if (!source || against)
+		err = read_through(reader, against, &verified);
+	if (!err)
+		print(name, te_stream_read_bytes(reader), &verified);
+	if (!err && against && te_against_nr_different(against)) {
+		te_error("%s: %llu of its %llu volumes are not the same in %s", name,
+			 (ull)te_against_nr_different(against), (ull)verified.volumes,
+			 source->name);
+		err = -EBADMSG;
+	} else if (!err && against) {
+		printf("the same as %s: %s compared, and the sharing\n", source->name,
+		       te_bytes(te_against_bytes(against)));
+	}
+	te_against_destroy(against);
+	return err;
+}
+
+/* The stream is opened first: a live pool is not frozen for nothing. */
+static enum te_exit verify_named(const char *path, const struct te_source_named *named)
+{
+	struct te_source_opened opened = { NULL, NULL };
 	struct te_stream_reader *reader;
 	const char *name;
-	int fd = te_stream_open(path, &name), result;
+	int fd = te_stream_open(path, &name), err = 0;
 
 	if (fd < 0)
 		return TE_EXIT_FAILED;
@@ -60,31 +111,58 @@ static enum te_exit verify(const char *path)
 		te_error("%s: not enough memory to read a stream", name);
 		return TE_EXIT_FAILED;
 	}
-	result = read_through(reader, &verified);
+	te_interrupt_catch();
+	if (named->what || named->metadata)
+		err = te_source_open_any(named, &opened);
+	if (!err)
+		err = verify(reader, name, opened.source);
+	if (te_source_close_any(&opened))
+		err = -EIO;
+	if (err && te_interrupted())
+		te_error("interrupted: %s was not read to its end", name);
 	te_stream_reader_destroy(reader);
 	close(fd);
-	if (result)
-		return TE_EXIT_FAILED;
-	print(name, &verified);
-	return te_listing_end();
+	return te_listing_end() == TE_EXIT_DONE && !err ? TE_EXIT_DONE : TE_EXIT_FAILED;
 }
 
 static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "against", required_argument, NULL, 'a' },
+		{ "metadata", required_argument, NULL, 'm' },
+		{ "data", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct te_source_named named = { .live.reader = TE_LIVE_AUTO };
+	int c;
 
-	if (getopt_long(argc, argv, "h", options, NULL) != -1 || argc - optind > 1)
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'a':
+			named.what = optarg;
+			break;
+		case 'm':
+			named.metadata = optarg;
+			break;
+		case 'd':
+			named.data = optarg;
+			break;
+		default:
+			return te_usage(&te_cmd_verify);
+		}
+	}
+	if (argc - optind > 1 || !named.metadata != !named.data || (named.what && named.metadata))
 		return te_usage(&te_cmd_verify);
-	return verify(argv[optind]);
+	return verify_named(argv[optind], &named);
 }
 
 const struct te_cmd te_cmd_verify = {
 	.verb = "verify",
-	.synopsis = "[STREAM]",
-	.summary = "checks all of a stream",
-	.help = "Reads standard input without STREAM or for \"-\".\n",
+	.synopsis = "[STREAM] [--against SOURCE | --metadata PATH --data PATH]",
+	.summary = "checks all of a stream, and against a pool",
+	.help = "Reads standard input without STREAM or for \"-\".\n\n"
+		"  --against SOURCE      compares with an active thin pool, a view or an image of one\n"
+		"  --metadata, --data    compares with a pool that is not active: devices or images\n",
 	.run = run,
 };

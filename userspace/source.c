@@ -60,10 +60,23 @@ static struct te_volume *find_wanted(struct te_source *source, const char *wante
 	return NULL;
 }
 
+void te_source_keep(struct te_source *source, const bool *chosen)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < source->nr_volumes; i++) {
+		if (chosen[i])
+			source->volumes[kept++] = source->volumes[i];
+		else
+			free(source->volumes[i].name);
+	}
+	source->nr_volumes = kept;
+}
+
 int te_source_choose(struct te_source *source, char *const *wanted, size_t nr_wanted)
 {
 	bool *chosen = calloc(source->nr_volumes + 1, sizeof(*chosen));
-	size_t i, kept = 0;
+	size_t i;
 
 	if (!chosen) {
 		te_error("not enough memory");
@@ -79,13 +92,7 @@ int te_source_choose(struct te_source *source, char *const *wanted, size_t nr_wa
 		}
 		chosen[volume - source->volumes] = true;
 	}
-	for (i = 0; i < source->nr_volumes; i++) {
-		if (chosen[i])
-			source->volumes[kept++] = source->volumes[i];
-		else
-			free(source->volumes[i].name);
-	}
-	source->nr_volumes = kept;
+	te_source_keep(source, chosen);
 	free(chosen);
 	return 0;
 }

@@ -81,6 +81,9 @@ void te_source_close(struct te_source *source);	/* NULL is fine */
 /* The volume with this id, or NULL. */
 struct te_volume *te_source_find(struct te_source *source, u32 dev_id);
 
+/* Keeps only the volumes of which chosen[index] is true. */
+void te_source_keep(struct te_source *source, const bool *chosen);
+
 /*
  * Keeps only the chosen volumes: ids ("3"), or names when the source knows
  * them.  Sizes are "ID=SECTORS", names "ID=NAME".  -EINVAL after one sentence.
