@@ -4,8 +4,8 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/kstrtox.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -389,13 +389,15 @@ static int compare_volumes(const void *a, const void *b)
 /* Leaves the pins it took to the caller to put, also on failure. */
 static int parse_volume(struct dm_target *ti, struct dm_arg_set *as, struct volume *volume)
 {
-	static const struct dm_arg dev_id_arg = { 0, THIN_DEV_ID_MAX, "Invalid device id" };
 	const char *pin;
 	int r;
 
-	r = dm_read_arg(&dev_id_arg, as, &volume->dev_id, &ti->error);
-	if (r)
-		return r;
+	/* dm_read_arg would take 2^32 for 0: another volume than was asked for. */
+	r = kstrtou32(dm_shift_arg(as), 10, &volume->dev_id);
+	if (r || volume->dev_id > THIN_DEV_ID_MAX) {
+		ti->error = "Invalid device id";
+		return -EINVAL;
+	}
 
 	pin = dm_shift_arg(as);
 	if (!strcmp(pin, "-"))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that the scripts of this folder call: one .c each, carried into the guest.
 
-VM_PROGRAM_NAMES := view_image random_reads
+VM_PROGRAM_NAMES := view_image random_reads damage fail_nth
 VM_PROGRAMS := $(VM_PROGRAM_NAMES:%=$(BUILD)/tests/%)
 
 # These read metadata by the core.
-VM_CORE_PROGRAMS := $(BUILD)/tests/view_image
+VM_CORE_PROGRAMS := $(BUILD)/tests/view_image $(BUILD)/tests/damage
 $(VM_CORE_PROGRAMS): $(CORE_OBJ)
 $(VM_CORE_PROGRAMS): VM_LIBS := -lisal
 

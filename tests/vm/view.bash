@@ -80,16 +80,19 @@ status_field() { # status_field VIEW NUMBER: from 1
 	dmsetup status "$1" | cut -d' ' -f $((3 + $2))
 }
 
+# The kernel log since mark_log.
+mark_log() { echo 'te: mark' >/dev/kmsg; }
+log_since() { dmesg | awk '/te: mark/ { said = "" } { said = said $0 "\n" } END { printf "%s", said }'; }
+
 # refused WORDS NAME ARGUMENT...: such a table is not loaded, and the kernel log says
 # why in just these words.
 refused() {
 	local words=$1
 	shift
-	echo "thinexport: looking for '$words'" >/dev/kmsg
+	mark_log
 	fails view "$@" || return
-	dmsetup remove --retry "$1" 2>/dev/null
-	if ! dmesg | tac | sed '/thinexport: looking for/q' | grep -qF ": $words"; then
-		dmesg | tail -n 5
+	if ! log_since | grep -qF ": thinexport: $words ("; then
+		log_since
 		echo "the log does not say '$words'"
 		return 1
 	fi
