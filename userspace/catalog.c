@@ -14,9 +14,10 @@
 /* 2^63 bytes. */
 #define MAX_SECTORS	(1ULL << 54)
 
+/* A pool gives the same bytes whether a table or the user knew its volumes' sizes. */
 static const char *const size_words[] = {
-	[TE_SIZE_FROM_TABLE] = "table",
-	[TE_SIZE_FROM_OPTION] = "option",
+	[TE_SIZE_FROM_TABLE] = "known",
+	[TE_SIZE_FROM_OPTION] = "known",
 	[TE_SIZE_FROM_MAPPINGS] = "mappings",
 };
 
@@ -200,7 +201,7 @@ static bool get_size_from(json_object *from, enum te_size_from *size_from, struc
 				return true;
 			}
 	snprintf(why->text, why->bytes,
-		 "\"size_from\" is not \"table\", \"option\" or \"mappings\" everywhere");
+		 "\"size_from\" is not \"known\" or \"mappings\" everywhere");
 	return false;
 }
 

@@ -6,7 +6,7 @@
  *	{"pool":{"name":"vg-pool","block_sectors":128,"data_blocks":4096,
  *		 "transaction_id":7},
  *	 "volumes":[
- *	  {"id":1,"name":"vg-vm1","sectors":2097152,"size_from":"table",
+ *	  {"id":1,"name":"vg-vm1","sectors":2097152,"size_from":"known",
  *	   "mapped_blocks":812}, ...]}
  *
  * The volumes stand in the order of the stream's sections: volume i is section
@@ -24,7 +24,8 @@ struct te_catalog_volume {
 	u32 dev_id;
 	char *name;			/* NULL: the source knew none */
 	u64 sectors;			/* as te_volume_begin.virtual_sectors */
-	enum te_size_from size_from;	/* _MAPPINGS: TE_VOLUME_SIZE_KNOWN is not set */
+	enum te_size_from size_from;	/* _MAPPINGS: TE_VOLUME_SIZE_KNOWN is not set;
+					 * else _TABLE when parsed */
 	u64 mapped_blocks;
 };
 

@@ -20,9 +20,9 @@ static const char *const op_names[] = {
 };
 
 static const char *const size_words[] = {
-	[TE_SIZE_FROM_TABLE] = "its table",
-	[TE_SIZE_FROM_OPTION] = "an option",
-	[TE_SIZE_FROM_MAPPINGS] = "its mappings",
+	[TE_SIZE_FROM_TABLE] = "known",
+	[TE_SIZE_FROM_OPTION] = "known",
+	[TE_SIZE_FROM_MAPPINGS] = "from its mappings",
 };
 
 static const char *hex(const u8 id[16])
@@ -85,7 +85,7 @@ static void text_catalog(const struct te_catalog *catalog)
 	put_name(catalog->pool_name, 60);
 	putchar('\n');
 	for (i = 0; i < catalog->nr_volumes; i++) {
-		printf("    volume %zu: id %u, size from %s, ", i, catalog->volumes[i].dev_id,
+		printf("    volume %zu: id %u, size %s, ", i, catalog->volumes[i].dev_id,
 		       size_words[catalog->volumes[i].size_from]);
 		put_name(catalog->volumes[i].name, 26);
 		putchar('\n');

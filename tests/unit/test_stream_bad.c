@@ -546,8 +546,8 @@ static void a_broken_catalog_is_refused(void)
 	catalog_has("\"id\":1", "\"id\":2", "not the volume that the catalog has");
 	catalog_has("\"id\":1", "\"ip\":1", "\"id\" is not a number");
 	catalog_has("\"sectors\":1024", "\"sectors\":9024", "not the volume that the catalog");
-	catalog_has("\"table\"", "\"tabel\"", "\"size_from\" is not");
-	catalog_has("\"table\"", "\"table ", "it is not JSON");
+	catalog_has("\"known\"", "\"nkown\"", "\"size_from\" is not");
+	catalog_has("\"known\"", "\"known ", "it is not JSON");
 	catalog_has("\"data_blocks\":1000", "\"data_blocks\":1.00", "\"data_blocks\" is not a number");
 	catalog_has("\"data_blocks\":1000", "\"data_blocks\":1001", "another pool than BEGIN");
 }
