@@ -3,11 +3,11 @@
 include $(wildcard tests/*/suite.mk)
 
 .PHONY: check
-check:
+check: setup
 	@rm -rf $(BUILD)/ktap
 	@$(MAKE) --no-print-directory $(CHECKS)
 	@BUILD=$(BUILD) tests/ktap-sum
 
-CHECKS := check-unit check-cli check-kbuild
+CHECKS := check-unit check-cli check-kbuild check-vm
 
 ## make check            all tests, closing with "N passed, N failed, N skipped"

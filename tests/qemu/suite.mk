@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tests that need root and device-mapper: tests/vm/*.sh, in virtual machines.
+
+VM_SCRIPTS := $(filter-out tests/vm/lib.sh,$(sort $(wildcard tests/vm/*.sh)))
+
+# Of a kernel, by the name that tests/qemu/kernel knows it by.
+KERNEL	?= 6.1
+SCRIPT	?=
+
+# vm-ready-NAME: all that a guest with that kernel carries.
+.PHONY: vm-ready-%
+vm-ready-%: setup command vm-programs $(BUILD)/thin-generate
+	@home=$$(BUILD=$(BUILD) tests/qemu/kernel $*) && \
+	$(MAKE) --no-print-directory module KDIR=$$(cat $$home/kdir)
+
+.PHONY: check-vm check-vm-6.1 check-vm-6.12 check-debug vm
+check-vm: check-vm-6.1 check-vm-6.12
+check-vm-6.1 check-vm-6.12: check-vm-%: vm-ready-%
+	@BUILD=$(BUILD) TE_QUIET=1 tests/qemu/run $* $(VM_SCRIPTS) >$(BUILD)/qemu/$*.out || :
+	@BUILD=$(BUILD) tests/qemu/count $* $(VM_SCRIPTS)
+
+check-debug: setup-debug vm-ready-debug
+	@rm -rf $(BUILD)/ktap
+	@BUILD=$(BUILD) TE_QUIET=1 tests/qemu/run debug $(VM_SCRIPTS) >$(BUILD)/qemu/debug.out || :
+	@BUILD=$(BUILD) tests/qemu/count debug $(VM_SCRIPTS)
+	@BUILD=$(BUILD) tests/ktap-sum
+
+vm: vm-ready-$(KERNEL)
+	@BUILD=$(BUILD) tests/qemu/run $(KERNEL) $(SCRIPT)
+
+.PHONY: setup setup-debug
+setup:
+	@tests/setup.sh
+setup-debug:
+	@tests/setup.sh debug
+
+## make check-vm         tests/vm on Debian's 6.1 and 6.12 kernels, booted in QEMU
+## make check-debug      the same on a debug kernel (KASAN, lockdep, kmemleak), built once
+## make vm               a shell in the guest; KERNEL=6.1|6.12|debug, SCRIPT="tests/vm/x.sh ..."
