@@ -132,7 +132,7 @@ int te_counts_take(struct te_counts *counts, struct te_store *store, u64 end,
 	counts->metadata[THIN_SUPERBLOCK_LOCATION] = 1;
 	for (i = 0; i < nr_roots; i++)
 		counts->metadata[roots[i]]++;
-	err = te_store_flush(store);
+	err = te_store_settle(store);
 	if (!err)
 		err = each_node(counts, store, end, count_node, NULL);
 	if (err)

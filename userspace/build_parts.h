@@ -75,6 +75,9 @@ int te_store_write_superblock(struct te_store *store, const void *data);
 /* All that was appended is on disk. */
 int te_store_sync(struct te_store *store);
 
+/* The same, and what is read next comes from the device, not from the page cache. */
+int te_store_settle(struct te_store *store);
+
 /*
  * A tree that grows at its right edge.
  *

@@ -2,6 +2,7 @@
 /* The new metadata's blocks, each written once, in order, and read back. */
 #include "build_parts.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -190,4 +191,14 @@ int te_store_sync(struct te_store *store)
 		return err;
 	}
 	return 0;
+}
+
+int te_store_settle(struct te_store *store)
+{
+	int err = te_store_sync(store);
+
+	/* Only a hint; where it is not taken, the cache is what gets checked. */
+	if (!err)
+		posix_fadvise(store->fd, 0, 0, POSIX_FADV_DONTNEED);
+	return err;
 }

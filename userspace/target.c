@@ -216,13 +216,24 @@ static int wipe(const struct te_target_part *part)
 	probe = new_probe(part->path, fd);
 	if (!probe)
 		err = -EIO;
-	while (!err && blkid_do_probe(probe) == 0)
-		if (blkid_do_wipe(probe, 0))
+	while (!err) {
+		int found = blkid_do_probe(probe);
+
+		if (found < 0) {
+			te_error("cannot look for signatures on %s: %s", part->path,
+				 strerror(errno));
 			err = -EIO;
-	if (!err && fsync(fd))
+		} else if (found == 1) {
+			break;
+		} else if (blkid_do_wipe(probe, 0)) {
+			te_error("cannot take the old signatures off %s", part->path);
+			err = -EIO;
+		}
+	}
+	if (!err && fsync(fd)) {
 		err = -errno;
-	if (err && probe)
-		te_error("cannot take the old signatures off %s", part->path);
+		te_error("%s: cannot flush to disk: %s", part->path, strerror(-err));
+	}
 	if (probe)
 		blkid_free_probe(probe);
 	close(fd);
