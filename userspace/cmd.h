@@ -24,4 +24,7 @@ extern const struct te_cmd te_cmd_send, te_cmd_receive, te_cmd_info, te_cmd_veri
 /* Says how the verb is used, on stderr, and returns TE_EXIT_USAGE. */
 enum te_exit te_usage(const struct te_cmd *cmd);
 
+/* The same on stdout, for one who asked. */
+enum te_exit te_help(const struct te_cmd *cmd);
+
 #endif

@@ -159,10 +159,10 @@ static enum te_exit run(int argc, char **argv)
 
 const struct te_cmd te_cmd_verify = {
 	.verb = "verify",
-	.synopsis = "[STREAM] [--against SOURCE | --metadata PATH --data PATH]",
+	.synopsis = "[OPTION]... [STREAM]",
 	.summary = "checks all of a stream, and against a pool",
 	.help = "Reads standard input without STREAM or for \"-\".\n\n"
-		"  --against SOURCE      compares with an active thin pool, a view or an image of one\n"
-		"  --metadata, --data    compares with a pool that is not active: devices or images\n",
+		"  --against SOURCE      compares with a pool, a view or an image of one\n"
+		"  --metadata, --data    compares with a pool that is not active\n",
 	.run = run,
 };

@@ -198,7 +198,7 @@ static enum te_exit run_view(int argc, char **argv)
 
 const struct te_cmd te_cmd_view = {
 	.verb = "view",
-	.synopsis = "open [--volume NAME]... POOL VIEW | close VIEW | list [--json]",
+	.synopsis = "open [OPTION]... POOL VIEW | close VIEW | list [--json]",
 	.summary = "keep a moment of a live pool as a device for other tools",
 	.help = "\n"
 		"  open            freezes all volumes of POOL for a moment and leaves that\n"

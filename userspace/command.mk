@@ -34,6 +34,7 @@ command: $(BUILD)/thinexport
 
 install-command: command
 	install -D -m 755 $(BUILD)/thinexport $(DESTDIR)$(SBINDIR)/thinexport
+	install -D -m 644 userspace/man/thinexport.8 $(DESTDIR)$(MANDIR)/man8/thinexport.8
 
 uninstall-command:
-	rm -f $(DESTDIR)$(SBINDIR)/thinexport
+	rm -f $(DESTDIR)$(SBINDIR)/thinexport $(DESTDIR)$(MANDIR)/man8/thinexport.8

@@ -28,6 +28,16 @@ static void list_verbs(FILE *to)
 	fprintf(to, "\n`thinexport VERB --help` tells more; so does thinexport(8).\n");
 }
 
+static enum te_exit run_verb(const struct te_cmd *cmd, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return te_help(cmd);
+	return cmd->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -46,7 +56,7 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; verbs[i]; i++)
 		if (!strcmp(argv[1], verbs[i]->verb))
-			return verbs[i]->run(argc - 1, argv + 1);
+			return run_verb(verbs[i], argc - 1, argv + 1);
 	fprintf(stderr, "thinexport: no verb '%s'; `thinexport --help` lists them\n", argv[1]);
 	return TE_EXIT_USAGE;
 }
