@@ -156,8 +156,7 @@ bool te_cursor_item(struct te_cursor *cursor, struct te_cursor_item *item)
 	return true;
 }
 
-/* Leaves the nodes that are used up. */
-static void leave_finished(struct te_cursor *cursor)
+void te_cursor_settle(struct te_cursor *cursor)
 {
 	while (cursor->depth &&
 	       te_cursor_top(cursor)->next >= te_cursor_top(cursor)->node.nr_entries) {
@@ -182,7 +181,7 @@ int te_cursor_descend(struct te_cursor *cursor)
 	if (r)
 		return r;
 	cursor->at_root = false;
-	leave_finished(cursor);		/* a leaf may be empty */
+	te_cursor_settle(cursor);		/* a leaf may be empty */
 	return 0;
 }
 
@@ -192,7 +191,7 @@ void te_cursor_step(struct te_cursor *cursor)
 		cursor->at_root = false;
 	else if (cursor->depth)
 		te_cursor_top(cursor)->next++;
-	leave_finished(cursor);
+	te_cursor_settle(cursor);
 }
 
 int te_cursor_entry(struct te_cursor *cursor, struct te_cursor_item *item)

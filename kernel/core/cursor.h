@@ -81,6 +81,15 @@ bool te_cursor_item(struct te_cursor *cursor, struct te_cursor_item *item);
 int te_cursor_descend(struct te_cursor *cursor);
 void te_cursor_step(struct te_cursor *cursor);
 
+/* The same after `next` of the top node was moved by hand: leaves it when used up. */
+void te_cursor_settle(struct te_cursor *cursor);
+
+/* True before an entry. */
+static inline bool te_cursor_in_leaf(struct te_cursor *cursor)
+{
+	return cursor->depth && te_cursor_top(cursor)->node.leaf;
+}
+
 /* Descends to the next entry: 1 with the item filled, 0 at the end, or -errno. */
 int te_cursor_entry(struct te_cursor *cursor, struct te_cursor_item *item);
 

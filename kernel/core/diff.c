@@ -226,63 +226,49 @@ static int advance_new(struct te_diff *diff, const struct te_cursor_item *item)
 	return r;
 }
 
-/*
- * Passes by what two leaves have in common from where the cursors stand, up to the
- * last entry of either.  Most of two leaves of which one is a copy is the same,
- * and this is what a difference of many snapshots spends its time on.
- */
-static void pass_equal(struct te_diff *diff)
+/* Both have the key. */
+static int compare_values(struct te_diff *diff, u64 key, u64 old_value, u64 new_value)
+{
+	if (te_mapping_block(old_value) == te_mapping_block(new_value))
+		return 0;
+	return diff->ops->entry(diff->context, key, true, old_value, true, new_value);
+}
+
+/* Both stand in leaves: entry by entry until one is used up.  Most time goes here. */
+static int compare_leaves(struct te_diff *diff)
 {
 	struct te_cursor_level *old = te_cursor_top(&diff->old);
 	struct te_cursor_level *new = te_cursor_top(&diff->new);
-
-	while (old->next + 1 < old->node.nr_entries && new->next + 1 < new->node.nr_entries &&
-	       te_node_key(&old->node, old->next) == te_node_key(&new->node, new->next) &&
-	       te_mapping_block(te_node_value64(&old->node, old->next)) ==
-	       te_mapping_block(te_node_value64(&new->node, new->next))) {
-		old->next++;
-		new->next++;
-	}
-}
-
-/* Both have the key. */
-static int compare_entries(struct te_diff *diff, const struct te_cursor_item *old,
-			   const struct te_cursor_item *new)
-{
-	u64 old_value = entry_value(&diff->old, old);
-	u64 new_value = entry_value(&diff->new, new);
 	int r = 0;
 
-	if (te_mapping_block(old_value) != te_mapping_block(new_value))
-		r = diff->ops->entry(diff->context, new->range.low, true, old_value,
-				     true, new_value);
-	te_cursor_step(&diff->old);
-	te_cursor_step(&diff->new);
+	while (!r && old->next < old->node.nr_entries && new->next < new->node.nr_entries) {
+		u64 old_key = te_node_key(&old->node, old->next);
+		u64 new_key = te_node_key(&new->node, new->next);
+		u64 old_value = te_node_value64(&old->node, old->next);
+		u64 new_value = te_node_value64(&new->node, new->next);
+
+		old->next += old_key <= new_key;
+		new->next += new_key <= old_key;
+		if (old_key == new_key)
+			r = compare_values(diff, new_key, old_value, new_value);
+		else if (old_key < new_key)
+			r = diff->ops->entry(diff->context, old_key, true, old_value, false, 0);
+		else
+			r = diff->ops->entry(diff->context, new_key, false, 0, true, new_value);
+	}
+	te_cursor_settle(&diff->old);
+	te_cursor_settle(&diff->new);
 	return r;
 }
 
-/* Both stand at entries. */
-static int compare_leaves(struct te_diff *diff)
-{
-	struct te_cursor_item old, new;
-
-	pass_equal(diff);
-	te_cursor_item(&diff->old, &old);
-	te_cursor_item(&diff->new, &new);
-	if (old.range.low == new.range.low)
-		return compare_entries(diff, &old, &new);
-	return old.range.low < new.range.low ? advance_old(diff, &old) : advance_new(diff, &new);
-}
-
-/* Both start at the same key, at least one of them a node. */
+/* Both start at the same key, one of them a node or both. */
 static int open_higher(struct te_diff *diff, const struct te_cursor_item *old,
 		       const struct te_cursor_item *new)
 {
 	if (new->entry)
 		return te_cursor_descend(&diff->old);
-	if (old->entry)
-		return open_new(diff, new);
-	if (diff->old.leaf_level - old->level > diff->new.leaf_level - new->level)
+	if (!old->entry &&
+	    diff->old.leaf_level - old->level > diff->new.leaf_level - new->level)
 		return te_cursor_descend(&diff->old);
 	return open_new(diff, new);
 }
@@ -290,12 +276,12 @@ static int open_higher(struct te_diff *diff, const struct te_cursor_item *old,
 static int step(struct te_diff *diff, const struct te_cursor_item *old,
 		const struct te_cursor_item *new)
 {
+	if (old->entry && new->entry)
+		return compare_leaves(diff);
 	if (old->range.low < new->range.low)
 		return advance_old(diff, old);
 	if (old->range.low > new->range.low)
 		return advance_new(diff, new);
-	if (old->entry && new->entry)
-		return compare_leaves(diff);
 	return open_higher(diff, old, new);
 }
 

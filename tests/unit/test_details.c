@@ -118,6 +118,14 @@ static void a_volume_without_details_is_told(void)
 	CHECK_EQ(fault.kind, TE_FAULT_NO_DETAILS);
 	CHECK_EQ(fault.found, THIN_DEV_ID_MAX);
 	CHECK_EQ(nr_seen, 2);
+
+	/* In the middle, too. */
+	begin();
+	((struct thin_disk_node *)blocks_at(blocks, 2))->keys[1] = cpu_to_le64(6);
+	seal();
+	CHECK_EQ(each(0), -EILSEQ);
+	CHECK_EQ(fault.kind, TE_FAULT_NO_DETAILS);
+	CHECK_EQ(fault.found, 5);
 	CHECK_EQ(blocks->nr_held, 0);
 }
 

@@ -335,6 +335,19 @@ static void what_is_skipped_ends_with_its_content(void)
 	done(&p);
 }
 
+/* Node 3 (keys 5 to 9) may hold 0 to 4 too, as far as its parent knows; the old tree does. */
+static void what_is_skipped_begins_with_its_content(void)
+{
+	static const u64 key = 0, child = 3;
+
+	begin();
+	blocks_leaf(blocks, 1, 2, 5);		/* old: 2 to 6 */
+	blocks_parent(blocks, 2, 1, &key, &child);
+	blocks_leaf(blocks, 3, 5, 5);
+	check_pair(&blocks->reader, 1, 2, 3);
+	CHECK_EQ(blocks->nr_held, 0);
+}
+
 static void trees_of_unlike_depth_share_their_leaves(void)
 {
 	static const u64 keys[] = { 0, 10 }, children[] = { 3, 4 };
@@ -442,6 +455,7 @@ UNIT_MAIN(UNIT(every_pair_of_random_volumes_plays_back),
 	  UNIT(one_root_is_no_difference_and_not_read),
 	  UNIT(a_time_alone_is_no_difference),
 	  UNIT(what_is_skipped_ends_with_its_content),
+	  UNIT(what_is_skipped_begins_with_its_content),
 	  UNIT(trees_of_unlike_depth_share_their_leaves),
 	  UNIT(empty_trees_compare),
 	  UNIT(damage_on_either_side_is_told),
