@@ -62,6 +62,14 @@ bool te_bitmap_set(struct te_bitmap *map, u64 bit)
 	return false;
 }
 
+void te_bitmap_set_mask(struct te_bitmap *map, u64 word, u64 mask)
+{
+	u64 old = le64_to_cpu(map->words[word]);
+
+	map->words[word] = cpu_to_le64(old | mask);
+	map->nr_set += hweight64(mask & ~old);
+}
+
 void te_bitmap_clear_all(struct te_bitmap *map)
 {
 	memset(map->words, 0, te_bitmap_bytes(map->nr_bits));

@@ -34,6 +34,9 @@ void te_bitmap_exit(struct te_bitmap *map);	/* also of a zeroed map */
 bool te_bitmap_test(const struct te_bitmap *map, u64 bit);
 /* True when it was set before.  bit < nr_bits is the caller's duty. */
 bool te_bitmap_set(struct te_bitmap *map, u64 bit);
+
+/* Sets the bits of `mask` in the 64 from bit 64 * word on, all below nr_bits. */
+void te_bitmap_set_mask(struct te_bitmap *map, u64 word, u64 mask);
 void te_bitmap_clear_all(struct te_bitmap *map);
 
 /* Builds the directory, and recounts nr_set from the words; -ENOMEM. */

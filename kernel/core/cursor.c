@@ -2,9 +2,6 @@
 /* The way from a root down to where a walk stands. */
 #include "cursor.h"
 
-/* Children told to the reader ahead of the one that is read. */
-#define PREFETCH_WINDOW		32u
-
 void te_cursor_init(struct te_cursor *cursor, struct te_reader *reader, u32 value_bytes,
 		    struct te_fault *fault)
 {
@@ -84,38 +81,46 @@ void te_cursor_pop(struct te_cursor *cursor)
 	cursor->depth--;
 }
 
+/* Puts a block in its place among the `nr` that are there. */
+static void add_sorted(u64 *window, u32 nr, u64 block)
+{
+	for (; nr && window[nr - 1] > block; nr--)
+		window[nr] = window[nr - 1];
+	window[nr] = block;
+}
+
+/*
+ * Tells a window's worth of children in the order they lie on the device, so that
+ * neighbours are read as one; and a new window only when half of the last is used
+ * up, so that there are neighbours.
+ */
 void te_cursor_prefetch(struct te_cursor *cursor)
 {
 	struct te_cursor_level *top = te_cursor_top(cursor);
-	void (*prefetch)(struct te_reader *, u64, u64) = cursor->reader->ops->prefetch;
-	u64 start = 0, count = 0;
-	u32 i, end;
+	u32 i, end, run, nr = 0;
 
-	/* A new window when half of the last is used up, so that hints come in bunches. */
-	if (!prefetch || top->node.leaf ||
-	    top->prefetched > top->next + PREFETCH_WINDOW / 2)
+	if (!cursor->reader->ops->prefetch || top->node.leaf ||
+	    top->prefetched > top->next + TE_CURSOR_WINDOW / 2)
 		return;
-	end = top->next + PREFETCH_WINDOW;
+	end = top->next + TE_CURSOR_WINDOW;
 	if (end > top->node.nr_entries)
 		end = top->node.nr_entries;
 
 	for (i = top->prefetched > top->next ? top->prefetched : top->next; i < end; i++) {
 		u64 block = te_node_value64(&top->node, i);
 
-		if (cursor->wanted && !cursor->wanted(cursor->context, block, te_node_key(&top->node, i)))
-			continue;
-		if (count && block == start + count) {
-			count++;
-			continue;
-		}
-		if (count)
-			prefetch(cursor->reader, start, count);
-		start = block;
-		count = 1;
+		if (!cursor->wanted ||
+		    cursor->wanted(cursor->context, block, te_node_key(&top->node, i)))
+			add_sorted(cursor->window, nr++, block);
 	}
-	if (count)
-		prefetch(cursor->reader, start, count);
 	top->prefetched = end;
+
+	for (i = 0; i < nr; i += run) {
+		for (run = 1; i + run < nr; run++)
+			if (cursor->window[i + run] != cursor->window[i] + run)
+				break;
+		cursor->reader->ops->prefetch(cursor->reader, cursor->window[i], run);
+	}
 }
 
 void te_cursor_begin(struct te_cursor *cursor, u64 root, struct te_range range)

@@ -22,6 +22,9 @@ struct te_cursor_level {
 	u32 prefetched;			/* children the reader was told of */
 };
 
+/* Children told to the reader ahead of the one that is read. */
+#define TE_CURSOR_WINDOW	64u
+
 struct te_cursor {
 	struct te_reader *reader;
 	u32 value_bytes;		/* of a leaf's value */
@@ -38,6 +41,7 @@ struct te_cursor {
 	struct te_range root_range;
 	bool at_root;
 
+	u64 window[TE_CURSOR_WINDOW];	/* to sort what is prefetched */
 	struct te_cursor_level stack[TE_BTREE_MAX_DEPTH];
 };
 

@@ -49,11 +49,38 @@ static bool wanted(void *context, u64 block, u64 low)
 	return !te_bitmap_test(&rw->reach->metadata, block);
 }
 
+/*
+ * Marks what a leaf maps.  Neighbours are mostly mapped to neighbours, so bits
+ * are gathered until another word of the bitmap comes.
+ */
+static int mark_blocks(struct reach_walk *rw, const struct te_node *node)
+{
+	struct te_bitmap *data = &rw->reach->data;
+	u64 word = 0, mask = 0;
+	u32 i;
+
+	for (i = 0; i < node->nr_entries; i++) {
+		u64 block = te_mapping_block(te_node_value64(node, i));
+
+		if (unlikely(block >= data->nr_bits))
+			return te_fail(rw->fault, -EILSEQ, TE_FAULT_DATA_BLOCK, node->block,
+				       block, data->nr_bits);
+		if (block / 64 != word) {
+			if (mask)
+				te_bitmap_set_mask(data, word, mask);
+			word = block / 64;
+			mask = 0;
+		}
+		mask |= 1ULL << (block % 64);
+	}
+	if (mask)
+		te_bitmap_set_mask(data, word, mask);
+	return 0;
+}
+
 static int leaf(void *context, const struct te_node *node, struct te_range range)
 {
 	struct reach_walk *rw = context;
-	struct te_bitmap *data = &rw->reach->data;
-	u32 i;
 
 	if (node->nr_entries) {
 		u64 last = te_node_key(node, node->nr_entries - 1);
@@ -62,15 +89,7 @@ static int leaf(void *context, const struct te_node *node, struct te_range range
 			return te_fail(rw->fault, -EILSEQ, TE_FAULT_VIRTUAL_BLOCK, node->block,
 				       last, rw->reach->max_virtual_block);
 	}
-	for (i = 0; i < node->nr_entries; i++) {
-		u64 block = te_mapping_block(te_node_value64(node, i));
-
-		if (unlikely(block >= data->nr_bits))
-			return te_fail(rw->fault, -EILSEQ, TE_FAULT_DATA_BLOCK, node->block,
-				       block, data->nr_bits);
-		te_bitmap_set(data, block);
-	}
-	return 0;
+	return mark_blocks(rw, node);
 }
 
 static const struct te_walk_ops reach_ops = {

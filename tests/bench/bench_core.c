@@ -6,8 +6,8 @@
  *	bench-core walk METADATA DATA
  *		all volumes: seconds, nodes read, mappings in them, KiB resident
  *	bench-core diff METADATA DATA OLD NEW
- *		volume NEW in full, then its difference to OLD: seconds and
- *		mappings of each
+ *		volume NEW in full, its difference to OLD: the best seconds
+ *		and the mappings of each
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@
 #include "core/reach.h"
 #include "say.h"
 #include "source.h"
+
+#define RUNS	7
 
 static struct te_fault fault;
 
@@ -121,29 +123,52 @@ static int count_entry(void *context, u64 virtual_block, bool has_old, u64 old_v
 	return 0;
 }
 
-static int diff(char **argv)
+/* Volume NEW in full, with nothing of it in memory before. */
+static double time_walk(char **argv, u64 *mappings)
+{
+	struct te_source *source = open_source(argv);
+	struct te_reach reach = new_reach(source);
+	double start = now();
+
+	must(te_reach_volume(&reach, source->reader, root_of(source, argv[5]), &fault));
+	start = now() - start;
+	*mappings = reach.data.nr_set;
+	te_reach_exit(&reach);
+	te_source_close(source);
+	return start;
+}
+
+static double time_diff(char **argv, u64 *entries)
 {
 	static const struct te_diff_ops ops = { .entry = count_entry };
 	struct te_source *source = open_source(argv);
-	struct te_reach reach = new_reach(source);
-	u64 old = root_of(source, argv[4]), new = root_of(source, argv[5]), entries = 0;
-	struct te_diff *differ;
-	double start;
+	struct te_diff *diff;
+	double start = now();
 
-	start = now();
-	must(te_reach_volume(&reach, source->reader, new, &fault));
-	printf("%.6f %" PRIu64 "\n", now() - start, reach.data.nr_set);
-	te_reach_exit(&reach);
+	*entries = 0;
+	diff = te_diff_create(source->reader, &ops, entries, &fault);
+	must(diff ? te_diff_run(diff, root_of(source, argv[4]), root_of(source, argv[5])) :
+		    -ENOMEM);
+	te_diff_destroy(diff);
+	start = now() - start;
 	te_source_close(source);
+	return start;
+}
 
-	/* Nothing of the walk is left in memory. */
-	source = open_source(argv);
-	start = now();
-	differ = te_diff_create(source->reader, &ops, &entries, &fault);
-	must(differ ? te_diff_run(differ, old, new) : -ENOMEM);
-	te_diff_destroy(differ);
-	printf("%.6f %" PRIu64 "\n", now() - start, entries);
-	te_source_close(source);
+/* The best of several, taken in turn. */
+static int diff(char **argv)
+{
+	double walked = 1e9, differed = 1e9, seconds;
+	u64 mappings, entries;
+	int run;
+
+	for (run = 0; run < RUNS; run++) {
+		seconds = time_walk(argv, &mappings);
+		walked = seconds < walked ? seconds : walked;
+		seconds = time_diff(argv, &entries);
+		differed = seconds < differed ? seconds : differed;
+	}
+	printf("%.6f %" PRIu64 " %.6f %" PRIu64 "\n", walked, mappings, differed, entries);
 	return 0;
 }
 
