@@ -4,7 +4,8 @@
  * for each run, past the page cache where the file system can.
  *
  *	bench-core walk METADATA DATA
- *		all volumes: seconds, nodes read, mappings in them, KiB resident
+ *		all volumes: seconds, of these on the CPU, nodes read, mappings in
+ *		them, KiB resident
  *	bench-core diff METADATA DATA OLD NEW
  *		volume NEW in full, its difference to OLD: the best seconds
  *		and the mappings of each
@@ -57,12 +58,12 @@ static struct te_reach new_reach(const struct te_source *source)
 	return reach;
 }
 
-static long resident_kib(void)
+static double cpu_seconds(void)
 {
-	struct rusage usage;
+	struct timespec t;
 
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_maxrss;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* Mappings in the nodes that were reached: shared ones once. */
@@ -87,19 +88,20 @@ static u64 count_mappings(struct te_source *source, const struct te_reach *reach
 
 static int walk(char **argv)
 {
-	double start = now(), seconds;
+	double start = now(), cpu_start = cpu_seconds(), seconds, cpu;
 	struct te_source *source = open_source(argv);
 	struct te_reach reach = new_reach(source);
-	long resident;
+	struct rusage usage;
 	size_t i;
 
 	for (i = 0; i < source->nr_volumes; i++)
 		must(te_reach_volume(&reach, source->reader, source->volumes[i].details.root,
 				     &fault));
 	seconds = now() - start;
-	resident = resident_kib();
-	printf("%.4f %" PRIu64 " %" PRIu64 " %ld\n", seconds, reach.metadata.nr_set,
-	       count_mappings(source, &reach), resident);
+	cpu = cpu_seconds() - cpu_start;
+	getrusage(RUSAGE_SELF, &usage);
+	printf("%.4f %.4f %" PRIu64 " %" PRIu64 " %ld\n", seconds, cpu,
+	       reach.metadata.nr_set, count_mappings(source, &reach), usage.ru_maxrss);
 	te_reach_exit(&reach);
 	te_source_close(source);
 	return 0;
