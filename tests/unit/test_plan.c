@@ -543,10 +543,94 @@ static void a_length_that_nobody_knows_is_that_of_the_mappings(void)
 	remove_files(&files);
 }
 
+static int ignore_op(void *context, const struct te_plan_op *op)
+{
+	return 0;
+}
+
+/* True when the files still make a plan, and all its ops come. */
+static bool can_be_planned(const struct files *files)
+{
+	struct te_source *source = te_source_open_devices(files->metadata, files->data,
+							  TE_ROOT_SUPERBLOCK);
+	struct te_plan *plan = source ? te_plan_create(source) : NULL;
+	bool can = plan;
+	size_t i;
+
+	for (i = 0; can && i < plan->nr_volumes; i++)
+		can = !te_plan_ops(plan, i, ignore_op, NULL);
+	te_plan_destroy(plan);
+	te_source_close(source);
+	return can;
+}
+
+/* One word of one node changed, to what might stand there, and the checksum mended. */
+static void damage_node(struct thin_disk_node *node, u64 nr_blocks)
+{
+	__le64 *words = (__le64 *)node;
+	size_t at = 2 + (size_t)rand() % (rand() % 2 ? 60 : 500);
+
+	switch (rand() % 4) {
+	case 0:
+		words[at] = cpu_to_le64((u64)rand() % nr_blocks);
+		break;
+	case 1:
+		words[at] = cpu_to_le64((u64)rand() << 33 ^ (u64)rand());
+		break;
+	case 2:
+		words[at] = words[2 + (size_t)rand() % 500];
+		break;
+	default:
+		words[at] = cpu_to_le64(le64_to_cpu(words[at]) ^ 1ULL << rand() % 64);
+	}
+	node->csum = cpu_to_le32(crc32c(~0u, &node->flags, THIN_METADATA_BLOCK_BYTES - 4) ^
+				 THIN_NODE_CSUM_XOR);
+}
+
+static void damaged_nodes_with_good_checksums_are_survived(void)
+{
+	union {
+		struct thin_disk_node node;
+		u8 bytes[THIN_METADATA_BLOCK_BYTES];
+	} block, damaged;
+	int said = dup(STDERR_FILENO), quiet = open("/dev/null", O_WRONLY);
+	unsigned int tries, refused = 0, done = 0;
+	struct files files;
+	u64 nr_blocks;
+
+	srand(1);
+	make_files(&files);
+	make_pool(&files, 1, 7, 0);
+	nr_blocks = (u64)lseek(files.fd, 0, SEEK_END) / sizeof(block);
+	dup2(quiet, STDERR_FILENO);
+	for (tries = 0; tries < 20000 && done < 600; tries++) {
+		u64 at = 1 + (u64)rand() % (nr_blocks - 1);
+
+		CHECK(pread(files.fd, &block, sizeof(block), (off_t)(at * sizeof(block))) ==
+		      sizeof(block));
+		if (le64_to_cpu(block.node.blocknr) != at || le32_to_cpu(block.node.flags) > 2)
+			continue;
+		damaged = block;
+		damage_node(&damaged.node, nr_blocks);
+		CHECK(pwrite(files.fd, &damaged, sizeof(block), (off_t)(at * sizeof(block))) > 0);
+		refused += !can_be_planned(&files);
+		done++;
+		CHECK(pwrite(files.fd, &block, sizeof(block), (off_t)(at * sizeof(block))) > 0);
+	}
+	dup2(said, STDERR_FILENO);
+	close(quiet);
+	close(said);
+	CHECK_EQ(done, 600);
+	CHECK(refused > 50);
+	CHECK(can_be_planned(&files));
+	remove_files(&files);
+}
+
 UNIT_MAIN(UNIT(every_volume_arrives_as_thin_dump_shows_it),
 	  UNIT(some_volumes_alone_share_only_among_themselves),
 	  UNIT(where_blocks_lie_changes_no_op),
 	  UNIT(a_block_shared_at_another_place_is_sent_again),
 	  UNIT(a_block_mapped_twice_by_one_volume_is_sent_twice),
 	  UNIT(a_pool_without_volumes_is_an_empty_plan),
-	  UNIT(a_length_that_nobody_knows_is_that_of_the_mappings))
+	  UNIT(a_length_that_nobody_knows_is_that_of_the_mappings),
+	  UNIT(damaged_nodes_with_good_checksums_are_survived))

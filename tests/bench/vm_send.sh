@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# send without a codec, to /dev/null, against dd of as many bytes from the data
+# device, in one boot, in turns, from memory.  Prints the rates and their ratio, of
+# the medians; wants 0.9.  Once from devices and once through a view.
+# timeout: 300
+. "$(dirname "$0")/../vm/lib.sh"
+needs dmsetup thinexport pattern
+needs_target thin-pool
+
+volume_mib=768
+rounds=7
+
+# ms COMMAND...: how long it takes, in hundredths of a millisecond.
+ms() {
+	local start
+	start=$(date +%s%N)
+	"$@" || return
+	echo $((($(date +%s%N) - start) / 10000))
+}
+
+median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+
+copy() { dd if="$data" of=/dev/null bs=1M count=$volume_mib iflag=direct status=none; }
+
+send() { thinexport send --codec none "$@" >/dev/null 2>"$TE_TMP/said"; }
+
+race() { # race NAME ARGUMENT...: of send
+	local name=$1 round
+	shift
+	for ((round = 0; round < rounds; round++)); do
+		ms copy >>"$TE_TMP/dd"
+		ms send "$@" >>"$TE_TMP/send"
+	done
+	awk -v name="$name" -v send="$(median <"$TE_TMP/send")" -v dd="$(median <"$TE_TMP/dd")" \
+		-v mib=$volume_mib 'BEGIN {
+		printf "%s: %.0f MiB/s, dd %.0f MiB/s, ratio %.2f\n", name,
+			mib / send * 100000, mib / dd * 100000, dd / send
+		exit dd / send < 0.9 }' >>"$TE_TMP/results"
+}
+
+a_pool_in_memory_is_written() {
+	pool p "$metadata" "$data"
+	volume p 0 $volume_mib v0
+	fill /dev/mapper/v0 1
+	deactivate v0 p
+}
+
+send_from_devices_is_at_least_90_percent_of_dd() {
+	race 'send, devices' --metadata "$metadata" --data "$data"
+}
+
+send_through_a_view_is_at_least_90_percent_of_dd() {
+	load_module || skip "the module dm-thinexport is not built or installed"
+	rm -f "$TE_TMP/dd" "$TE_TMP/send"
+	dmsetup create view --readonly --table \
+		"0 2097152 thinexport $metadata $data 1 superblock_root 1 0 -"
+	later dmsetup remove --retry view
+	race 'send, view' /dev/mapper/view
+	deactivate view
+}
+
+disks=$(ram_disks 2 800) || exit 1
+metadata=${disks%%$'\n'*}
+data=${disks##*$'\n'}
+trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
+run_tests \
+	a_pool_in_memory_is_written \
+	send_from_devices_is_at_least_90_percent_of_dd \
+	send_through_a_view_is_at_least_90_percent_of_dd
