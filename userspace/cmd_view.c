@@ -134,7 +134,7 @@ static int show_json(void *context, const struct te_run *run)
 	for (i = 0; i < run->nr_volumes; i++) {
 		struct json_object *volume = json_object_new_object();
 
-		json_object_object_add(volume, "dev_id",
+		json_object_object_add(volume, "id",
 				       json_object_new_int64(run->volumes[i].dev_id));
 		if (run->volumes[i].name[0])
 			json_object_object_add(volume, "name",

@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <thinexport/target.h>
 #include "lock.h"
+#include "lvm_lock.h"
 #include "moment.h"
 #include "pin.h"
 #include "say.h"
@@ -157,7 +159,7 @@ static int undo(struct te_live *live)
 	return err;
 }
 
-/* Choice, record and window, once. */
+/* Choice, record and window, once; nobody else changes the pool's devices meanwhile. */
 static int try_moment(struct te_live *live, const struct te_live_options *options,
 		      const char *view)
 {
@@ -189,7 +191,7 @@ static int try_moment(struct te_live *live, const struct te_live_options *option
 	return err;
 }
 
-static int take_moment(struct te_live *live, const struct te_live_options *options,
+static int try_moments(struct te_live *live, const struct te_live_options *options,
 		       const char *view)
 {
 	int err, tries;
@@ -207,6 +209,24 @@ static int take_moment(struct te_live *live, const struct te_live_options *optio
 	if (err == -EAGAIN)
 		te_error("%s: another program keeps creating or deleting volumes of the pool; try again when it is done",
 			 live->pool.dm.name);
+	return err;
+}
+
+static int take_moment(struct te_live *live, const struct te_live_options *options,
+		       const char *view)
+{
+	int lock = te_lvm_lock(&live->pool), err;
+
+	if (lock < 0 && lock != -ENOENT)
+		return lock;
+	/* As it is now that LVM is out of the way. */
+	err = te_pool_refresh(&live->pool);
+	if (!err)
+		err = te_moment_check_pool(&live->pool);
+	if (!err)
+		err = try_moments(live, options, view);
+	if (lock >= 0)
+		close(lock);
 	return err;
 }
 
@@ -327,11 +347,6 @@ static struct te_live *begin(const struct te_live_options *options, const char *
 	}
 	if (!err)
 		err = te_run_each(look_at_record, live);
-	/* Again, now that nobody else of us works on it. */
-	if (!err)
-		err = te_pool_refresh(&live->pool);
-	if (!err)
-		err = te_moment_check_pool(&live->pool);
 	if (!err)
 		err = take_moment(live, options, view);
 	if (!err)

@@ -90,14 +90,31 @@ static bool is_other(const struct te_moment_ids *others, u32 id)
 	return false;
 }
 
+/* They ascend by id. */
 static const struct te_thin *find_thin(const struct te_moment *moment, u32 dev_id)
+{
+	size_t low = 0, high = moment->nr_thins;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (moment->thins[middle].dev_id < dev_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < moment->nr_thins && moment->thins[low].dev_id == dev_id ?
+	       &moment->thins[low] : NULL;
+}
+
+static bool is_chosen(const struct te_run *run, u32 dev_id)
 {
 	size_t i;
 
-	for (i = 0; i < moment->nr_thins; i++)
-		if (moment->thins[i].dev_id == dev_id)
-			return &moment->thins[i];
-	return NULL;
+	for (i = 0; i < run->nr_volumes; i++)
+		if (run->volumes[i].dev_id == dev_id)
+			return true;
+	return false;
 }
 
 /* The thins that are active, without the pins of this and other runs. */
@@ -137,11 +154,7 @@ static int add_volume(struct te_run *run, const struct te_moment *moment, u32 de
 {
 	const struct te_thin *thin = find_thin(moment, dev_id);
 	struct te_run_volume *more, *volume;
-	size_t i;
 
-	for (i = 0; i < run->nr_volumes; i++)
-		if (run->volumes[i].dev_id == dev_id)
-			return 0;
 	more = realloc(run->volumes, (run->nr_volumes + 1) * sizeof(*more));
 	if (!more) {
 		te_error("not enough memory");
@@ -203,6 +216,8 @@ static int choose_wanted(struct te_moment *moment, struct te_run *run, const str
 				 run->pool_name, wanted[i]);
 			return -ENOENT;
 		}
+		if (is_chosen(run, (u32)id))
+			continue;
 		err = add_volume(run, moment, (u32)id);
 		if (err)
 			return err;
