@@ -18,20 +18,9 @@ struct cleaning {
 };
 
 /* An open view is no leftover; `view close` ends it. */
-static bool is_leftover(const struct te_run *run)
-{
-	char uuid[TE_DM_UUID_BYTES];
-	struct te_dm_device device;
-
-	if (!run->view[0] || run->phase != TE_RUN_OPEN || !te_run_same_boot(run))
-		return true;
-	te_run_view_uuid(run, uuid);
-	return te_dm_find_uuid(uuid, &device) == -ENXIO;
-}
-
 static bool stays(const struct te_run *run)
 {
-	if (is_leftover(run))
+	if (!te_run_is_open_view(run))
 		return false;
 	te_note("the view %s of %s is open and stays; `thinexport view close %s` ends it",
 		run->view, run->pool_name, run->view);

@@ -42,7 +42,7 @@ static int look_at_record(void *context, const struct te_run *run)
 
 	if (!te_run_is_of(run, &live->pool))
 		return 0;
-	if (!run->view[0] || run->phase != TE_RUN_OPEN || !te_run_same_boot(run)) {
+	if (!te_run_is_open_view(run)) {
 		te_error("%s: an earlier run (process %u) was interrupted and has left things in this pool; `thinexport cleanup %s` undoes it",
 			 live->pool.dm.name, run->pid, live->pool.dm.name);
 		return -EBUSY;

@@ -233,13 +233,14 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Free ids, from the highest down. */
-static int choose_ids(struct te_run *run, const struct te_peek *peek)
+static int choose_ids(struct te_run *run, const struct te_peek *peek,
+		      const struct te_moment_ids *others)
 {
 	long id = THIN_DEV_ID_MAX;
 	size_t i;
 
 	for (i = 0; i < run->nr_volumes; i++, id--) {
-		while (id >= 0 && te_peek_find(peek, (u32)id))
+		while (id >= 0 && (te_peek_find(peek, (u32)id) || is_other(others, (u32)id)))
 			id--;
 		if (id < 0) {
 			te_error("%s: the pool has no device id free", run->pool_name);
@@ -349,7 +350,7 @@ int te_moment_choose(struct te_moment *moment, struct te_run *run, const struct 
 			  choose_all(moment, run, &peek, others);
 	if (!err) {
 		qsort(run->volumes, run->nr_volumes, sizeof(*run->volumes), by_id);
-		err = choose_ids(run, &peek);
+		err = choose_ids(run, &peek, others);
 	}
 	if (!err)
 		err = choose_freeze(moment, run);

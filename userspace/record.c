@@ -95,6 +95,17 @@ bool te_run_same_boot(const struct te_run *run)
 	return !read_boot_id(now, sizeof(now)) && !strcmp(now, run->boot_id);
 }
 
+bool te_run_is_open_view(const struct te_run *run)
+{
+	char uuid[TE_DM_UUID_BYTES];
+	struct te_dm_device device;
+
+	if (!run->view[0] || run->phase != TE_RUN_OPEN || !te_run_same_boot(run))
+		return false;
+	te_run_view_uuid(run, uuid);
+	return te_dm_find_uuid(uuid, &device) != -ENXIO;
+}
+
 bool te_run_is_of(const struct te_run *run, const struct te_pool *pool)
 {
 	if (run->pool_uuid[0] || pool->dm.uuid[0])

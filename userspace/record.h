@@ -89,6 +89,9 @@ int te_run_reload(const struct te_run *run, struct te_run *fresh);
 
 bool te_run_same_boot(const struct te_run *run);
 
+/* True for a view that is open and stands; any other record is of a dead run, or a live one. */
+bool te_run_is_open_view(const struct te_run *run);
+
 /* True when the run's record is of this pool: by uuid, without one by name. */
 bool te_run_is_of(const struct te_run *run, const struct te_pool *pool);
 
