@@ -114,6 +114,10 @@ int te_store_flush(struct te_store *store)
 	err = write_all(store, store->buffer, store->buffer_first, store->buffer_blocks);
 	if (err)
 		return err;
+	/* On its way to the disk while we go on, so that the sync at the end is short. */
+	sync_file_range(store->fd, (off_t)(store->buffer_first * THIN_METADATA_BLOCK_BYTES),
+			(off_t)store->buffer_blocks * THIN_METADATA_BLOCK_BYTES,
+			SYNC_FILE_RANGE_WRITE);
 	store->buffer_first += store->buffer_blocks;
 	store->buffer_blocks = 0;
 	return 0;

@@ -2,14 +2,23 @@
 # The bench: ratios measured in one run, each beside its target.
 
 BENCH_CORE_OBJ := $(BUILD)/tests/bench/bench_core.o
+BENCH_BUILD_OBJ := $(BUILD)/tests/bench/bench_build.o $(BUILD)/tests/unit/rebuild.o
+$(BENCH_BUILD_OBJ): TE_CFLAGS += -Itests/unit
 
 $(BUILD)/bench-core: $(BENCH_CORE_OBJ) $(COMMAND_LIB_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
--include $(BENCH_CORE_OBJ:.o=.d)
+$(BUILD)/bench-build: $(BENCH_BUILD_OBJ) $(COMMAND_LIB_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
-.PHONY: bench-core
+-include $(BENCH_CORE_OBJ:.o=.d) $(BENCH_BUILD_OBJ:.o=.d)
+
+.PHONY: bench-core bench-build
 bench-core: $(BUILD)/bench-core $(BUILD)/thin-generate
 	@BUILD=$(BUILD) tests/bench/core.sh
 
+bench-build: $(BUILD)/bench-build $(BUILD)/thin-generate
+	@BUILD=$(BUILD) tests/bench/build.sh
+
 ## make bench-core       walk and difference of big pools, against thin_dump
+## make bench-build      metadata built anew, against thin_restore; its size and cost

@@ -16,11 +16,11 @@
 #include "core/walk.h"
 #include "plan.h"
 
-static double now(void)
+static double seconds_of(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -126,7 +126,7 @@ int te_rebuild(const char *metadata, const char *data, const char *to,
 	struct te_source *source = te_source_open_devices(metadata, data, TE_ROOT_SUPERBLOCK);
 	struct te_plan *plan = NULL;
 	u64 blocks;
-	double begun = now();
+	double begun, cpu_begun;
 	int fd = -1, err = -EIO;
 
 	*rebuilt = (struct te_rebuilt) { .used_blocks = 0 };
@@ -136,7 +136,6 @@ int te_rebuild(const char *metadata, const char *data, const char *to,
 	fd = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (!plan || fd < 0)
 		goto out;
-	rebuilt->plan_seconds = now() - begun;
 	rebuilt->source_blocks = source->metadata_used_blocks;
 	rebuilt->provisioned_blocks = plan->provisioned_blocks;
 	rebuilt->nr_volumes = plan->nr_volumes;
@@ -145,9 +144,11 @@ int te_rebuild(const char *metadata, const char *data, const char *to,
 		blocks = THIN_METADATA_MAX_BLOCKS;
 	if (ftruncate(fd, (off_t)(blocks * THIN_METADATA_BLOCK_BYTES)))
 		goto out;
-	begun = now();
+	begun = seconds_of(CLOCK_MONOTONIC);
+	cpu_begun = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	err = build_plan(plan, fd, blocks, to, rebuilt);
-	rebuilt->build_seconds = now() - begun;
+	rebuilt->build_seconds = seconds_of(CLOCK_MONOTONIC) - begun;
+	rebuilt->build_cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_begun;
 out:
 	if (fd >= 0)
 		close(fd);

@@ -11,8 +11,8 @@ struct te_rebuilt {
 	u64 nr_mappings;		/* over all volumes */
 	u64 provisioned_blocks;
 	size_t nr_volumes;
-	double plan_seconds;
 	double build_seconds;		/* from te_build_create to te_build_commit */
+	double build_cpu_seconds;	/* of the processor, ours and the kernel's */
 };
 
 /* From metadata and data image to the metadata image `to`, made here.  0 or -errno. */
