@@ -28,9 +28,12 @@ static void put(struct te_reader *reader, void *cookie)
 
 static void prefetch(struct te_reader *reader, u64 block, u64 count)
 {
+	struct blocks *blocks = container_of(reader, struct blocks, reader);
+
 	if (block >= reader->nr_blocks || count > reader->nr_blocks - block)
 		abort();
-	container_of(reader, struct blocks, reader)->prefetched += count;
+	blocks->prefetched += count;
+	blocks->nr_hints++;
 }
 
 static bool interrupted(struct te_reader *reader)

@@ -19,6 +19,7 @@ struct blocks {
 	u64 unreadable;			/* this block: -EIO; ~0 none */
 	u64 interrupt_after;		/* this many gets; ~0 never */
 	u64 prefetched;			/* blocks hinted */
+	u64 nr_hints;
 	u32 *read;			/* how often each was got */
 };
 

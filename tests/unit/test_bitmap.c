@@ -110,6 +110,21 @@ static void set_tells_what_was(void)
 	te_bitmap_exit(&map);
 }
 
+static void a_mask_sets_what_was_clear(void)
+{
+	struct te_bitmap map;
+
+	CHECK_EQ(te_bitmap_init(&map, 200), 0);
+	te_bitmap_set(&map, 64);
+	te_bitmap_set(&map, 70);
+	te_bitmap_set_mask(&map, 1, 1ULL << 63 | 3);
+	CHECK_EQ(map.nr_set, 4);
+	CHECK(te_bitmap_test(&map, 65) && te_bitmap_test(&map, 127));
+	CHECK(te_bitmap_test(&map, 64) && te_bitmap_test(&map, 70));
+	CHECK(!te_bitmap_test(&map, 63) && !te_bitmap_test(&map, 128));
+	te_bitmap_exit(&map);
+}
+
 static void bits_lie_as_the_view_has_them(void)
 {
 	struct te_bitmap map;
@@ -165,6 +180,7 @@ UNIT_MAIN(UNIT(rank_counts_the_bits_below),
 	  UNIT(select_finds_the_bit_of_a_rank),
 	  UNIT(a_run_ends_at_the_first_clear_bit),
 	  UNIT(set_tells_what_was),
+	  UNIT(a_mask_sets_what_was_clear),
 	  UNIT(bits_lie_as_the_view_has_them),
 	  UNIT(cleared_maps_are_empty_and_index_anew),
 	  UNIT(index_counts_words_that_were_read_in),

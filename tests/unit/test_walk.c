@@ -158,7 +158,8 @@ static void children_are_hinted_but_for_unwanted_ones(void)
 	CHECK_EQ(blocks->prefetched, 1);
 }
 
-static void every_child_is_hinted_once(void)
+/* ROOT over 252 leaves, the i-th in the block that `place` gives. */
+static void many_leaves(u64 (*place)(u64 i))
 {
 	struct thin_disk_node *root;
 	u64 i;
@@ -168,13 +169,38 @@ static void every_child_is_hinted_once(void)
 	blocks = blocks_new(300);
 	root = blocks_node(blocks, ROOT, false, 8);
 	for (i = 0; i < 252; i++) {
-		node_add(root, 10 * i, 2 + i);
-		blocks_leaf(blocks, 2 + i, 10 * i, 5);
+		node_add(root, 10 * i, place(i));
+		blocks_leaf(blocks, place(i), 10 * i, 5);
 	}
 	node_seal(root);
+}
+
+static u64 in_order(u64 i)
+{
+	return 2 + i;
+}
+
+/* The lower half of the blocks, and the upper, in turn. */
+static u64 in_two_rows(u64 i)
+{
+	return 2 + i / 2 + (i % 2) * 126;
+}
+
+static void every_child_is_hinted_once(void)
+{
+	many_leaves(in_order);
 	CHECK_EQ(walk(ROOT, all), 0);
 	CHECK_EQ(blocks->prefetched, 252);
 	CHECK_EQ(blocks->nr_gets, 253);
+}
+
+static void hints_join_what_lies_together(void)
+{
+	many_leaves(in_two_rows);
+	CHECK_EQ(walk(ROOT, all), 0);
+	CHECK_EQ(blocks->prefetched, 252);
+	/* A window of 64, then 32 at a time, and two rows in each. */
+	CHECK_EQ(blocks->nr_hints, 2 * (1 + DIV_ROUND_UP(252 - 64, 32)));
 }
 
 static void a_node_that_is_its_own_child_is_a_loop(void)
@@ -367,6 +393,7 @@ UNIT_MAIN(UNIT(nodes_come_depth_first_in_key_order),
 	  UNIT(an_unreadable_node_ends_the_walk),
 	  UNIT(children_are_hinted_but_for_unwanted_ones),
 	  UNIT(every_child_is_hinted_once),
+	  UNIT(hints_join_what_lies_together),
 	  UNIT(a_node_that_is_its_own_child_is_a_loop),
 	  UNIT(a_node_that_is_its_own_grandchild_is_a_loop),
 	  UNIT(a_tree_has_a_greatest_depth),
