@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The frozen moment: all volumes at one time, file systems clean, and its length
+# told.  What the moment holds is seen through the pins, while the sender waits
+# for a reader that does not come.
+# timeout: 480
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/live.bash"
+needs dmsetup e2fsck thinexport
+needs_target thin-pool delay
+
+# Sequence numbers, to volume 0 and then to volume 1, until the file is there.
+write_pairs() { # write_pairs UNTIL
+	local number=0
+	until [ -e "$1" ]; do
+		number=$((number + 1))
+		printf '%-512d' $number | dd of=/dev/mapper/v0 bs=512 oflag=direct status=none
+		printf '%-512d' $number | dd of=/dev/mapper/v1 bs=512 oflag=direct status=none
+	done
+}
+
+number_of() { # number_of DEVICE
+	dd if="$1" bs=512 count=1 iflag=direct status=none | tr -d ' \0'
+}
+
+# Each snapshot costs a slow commit, so two that were not of one moment would be
+# many writes apart.
+pairs_of_two_volumes_are_consistent_25_times_of_25() {
+	local round first second last=0 writer
+	slow_pool p 20 128
+	volume p 0 16 v0
+	volume p 1 16 v1
+	fill /dev/mapper/v0 1
+	fill /dev/mapper/v1 2
+	write_pairs "$TE_TMP/stop" &
+	writer=$!
+	wait_for 10 holds_a_number v1
+	for ((round = 1; round <= 25; round++)); do
+		hold_sender --direct p
+		first=$(number_of "$(pin 0)")
+		second=$(number_of "$(pin 1)")
+		end_sender
+		echo "round $round: $first $second"
+		[ "$first" -eq "$second" ] || [ "$first" -eq $((second + 1)) ]
+		[ "$second" -gt "$last" ]
+		last=$second
+	done
+	touch "$TE_TMP/stop"
+	wait $writer
+	nothing_is_left p
+	deactivate v0 v1 p
+}
+holds_a_number() { [[ $(number_of "/dev/mapper/$1") =~ ^[0-9]+$ ]]; }
+
+a_mounted_file_system_is_frozen_clean() {
+	local mount=$TE_TMP/mount writer
+	pool p "$(disk 16)" "$(disk 512)"
+	volume p 0 128 v0
+	volume p 1 64 other
+	mkfs.ext4 -q /dev/mapper/v0
+	mkdir "$mount"
+	mount /dev/mapper/v0 "$mount"
+	later umount "$mount"
+	rm -f "$TE_TMP/stop"
+	while [ ! -e "$TE_TMP/stop" ]; do
+		cp -r /usr/sbin/dmsetup "$mount/$RANDOM"
+		mkdir -p "$mount/d$RANDOM/$RANDOM"
+		rm -f "$mount"/1*
+	done &
+	writer=$!
+	sleep 2
+	hold_sender --direct p
+	# Without its journal replayed: there is nothing in it.
+	dumpe2fs -h "$(pin 0)" >"$TE_TMP/super" 2>&1
+	! grep -q needs_recovery "$TE_TMP/super"
+	e2fsck -fn "$(pin 0)"
+	end_sender
+	touch "$TE_TMP/stop"
+	wait $writer
+	nothing_is_left p
+	umount "$mount"
+	e2fsck -fn /dev/mapper/v0
+	deactivate v0 other p
+}
+
+without_freezing_the_file_system_would_not_be_clean() {
+	local mount=$TE_TMP/mount2
+	pool p "$(disk 16)" "$(disk 512)"
+	volume p 0 128 v0
+	mkfs.ext4 -q /dev/mapper/v0
+	mkdir "$mount"
+	mount /dev/mapper/v0 "$mount"
+	later umount "$mount"
+	cp /usr/sbin/dmsetup "$mount/"
+	sync -f "$mount"
+	snapshot p 1 0
+	activate p 1 128 s1 --readonly
+	dumpe2fs -h /dev/mapper/s1 2>&1 | grep needs_recovery
+	umount "$mount"
+	deactivate s1 v0 p
+}
+
+the_length_of_the_window_is_told() {
+	small_pool p
+	thinexport send --direct -o "$TE_TMP/stream" p 2>"$TE_TMP/said"
+	cat "$TE_TMP/said"
+	grep -qE 'stood still for [0-9]+\.[0-9] ms' "$TE_TMP/said"
+	nothing_is_left p
+	deactivate v0 v1 p
+}
+
+with_module_and_without_the_stream_is_the_same() {
+	needs_module
+	small_pool p
+	message p create_thin 2
+	for reader in '' --direct; do
+		thinexport send --stream-id 00112233445566778899aabbccddeeff $reader \
+			-o "$TE_TMP/same$reader" p
+	done
+	cmp "$TE_TMP/same" "$TE_TMP/same--direct"
+	nothing_is_left p
+	deactivate v0 v1 p
+}
+
+a_command_of_lvm_is_waited_for() {
+	local start
+	needs_program lvm flock
+	vgcreate -qq te_group "$(disk 256)"
+	later vgremove -qq -ff -y te_group
+	lvcreate -qq -y -Wn -L 64M -T te_group/pool
+	lvcreate -qq -y -Wn -V 32M -T te_group/pool -n volume
+	mkdir -p /run/lock/lvm
+	flock /run/lock/lvm/V_te_group sleep 4 &
+	sleep 0.5
+	start=$SECONDS
+	thinexport send --direct -o "$TE_TMP/lvm" te_group-pool-tpool
+	[ $((SECONDS - start)) -ge 2 ]
+	# And LVM goes on with its pool as if nothing had been.
+	lvcreate -qq -y -s -n snap te_group/volume
+	vgremove -qq -ff -y te_group
+}
+needs_program() { local p; for p; do type -P "$p" >/dev/null || skip "$p is not installed"; done; }
+
+run_tests \
+	a_command_of_lvm_is_waited_for \
+	pairs_of_two_volumes_are_consistent_25_times_of_25 \
+	a_mounted_file_system_is_frozen_clean \
+	without_freezing_the_file_system_would_not_be_clean \
+	the_length_of_the_window_is_told \
+	with_module_and_without_the_stream_is_the_same
