@@ -12,9 +12,9 @@
 #include "say.h"
 
 /*
- * Data in one frame.  Smaller frames cost a header and a write each and compress
- * worse, larger ones fall out of the processor's cache between read, checksum
- * and write.
+ * Data in one frame.  Smaller frames compress worse and cost a header and a write
+ * each, larger ones fall out of the processor's cache between read, checksum and
+ * write: between 256 KiB and 3 MiB neither was seen to matter much.
  */
 #ifndef FRAME_DATA_BYTES
 #define FRAME_DATA_BYTES	(1u << 20)

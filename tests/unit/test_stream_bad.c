@@ -391,6 +391,23 @@ static void each_field_of_a_volume_is_checked(void)
 	VOLUME_HAS(VOLUME_1, zero[0], 1, -EBADMSG, "reserved bytes");
 }
 
+static void an_impossible_base_is_refused(void)
+{
+	int field;
+
+	for (field = 0; field < 2; field++) {
+		struct bytes bytes = small_stream(none);
+		loose_volume *volume = (loose_volume *)frame_at(&bytes, VOLUME_1).payload;
+
+		volume->parent_kind = cpu_to_le32(TE_PARENT_BASE);
+		if (field)
+			volume->parent_index = cpu_to_le32(1);
+		else
+			volume->base_dev_id = cpu_to_le32(THIN_DEV_ID_MAX + 1);
+		expect_sealed(&bytes, -EBADMSG, "names an impossible base");
+	}
+}
+
 #define OP_HAS(frame, nr, field, value, err, words) do {			\
 	struct bytes bytes = small_stream(none);				\
 	loose_op *op = (loose_op *)frame_at(&bytes, frame).payload + (nr);	\
@@ -569,6 +586,7 @@ UNIT_MAIN(UNIT(a_whole_stream_is_read),
 	  UNIT(each_field_of_begin_is_checked),
 	  UNIT(a_longer_begin_of_a_later_version_says_its_version),
 	  UNIT(each_field_of_a_volume_is_checked),
+	  UNIT(an_impossible_base_is_refused),
 	  UNIT(each_field_of_an_op_is_checked),
 	  UNIT(ops_may_not_start_before_those_of_the_frame_before),
 	  UNIT(data_that_no_op_asks_for_is_refused),
