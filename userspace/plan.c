@@ -215,6 +215,9 @@ static int measure_op(void *context, const struct te_plan_op *op)
 	volume->nr_ops++;
 	if (op->kind == TE_OP_DATA)
 		volume->sent_blocks += op->count;
+	/* What a volume shares with none can come from nowhere but its own DATA. */
+	if (op->kind == TE_OP_DATA && !op->shared)
+		volume->shared_blocks -= op->count;
 	return 0;
 }
 
@@ -224,6 +227,7 @@ static int measure(struct te_plan *plan)
 	int err;
 
 	for (i = 0; i < plan->nr_volumes; i++) {
+		plan->volumes[i].shared_blocks = plan->volumes[i].mapped_blocks;
 		err = te_plan_ops(plan, i, measure_op, &plan->volumes[i]);
 		if (err)
 			return err;

@@ -38,7 +38,6 @@ struct survey_walk {
 	u64 max_virtual_block;
 	unsigned int level;		/* of the node entered last */
 	struct sum sums[TE_BTREE_MAX_DEPTH + 1];
-	u64 shared_blocks;		/* count only */
 };
 
 static void add_to_parent(struct survey_walk *sw, unsigned int level, u64 block)
@@ -132,34 +131,6 @@ static const struct te_walk_ops survey_ops = {
 	.wanted = survey_wanted,
 };
 
-/* The second look: at nodes that only one volume has, for what others map besides. */
-static int count_enter(void *context, u64 block, unsigned int level, struct te_range range)
-{
-	struct survey_walk *sw = context;
-
-	if (!(sw->survey->info[block] & INFO_MET_AGAIN))
-		return TE_VISIT_DESCEND;
-	sw->shared_blocks += sw->survey->below[block];
-	return TE_VISIT_SKIP;
-}
-
-static int count_leaf(void *context, const struct te_node *leaf, struct te_range range)
-{
-	struct survey_walk *sw = context;
-	u32 i;
-
-	for (i = 0; i < leaf->nr_entries; i++)
-		sw->shared_blocks += te_bitmap_test(&sw->survey->shared,
-						    te_mapping_block(te_node_value64(leaf, i)));
-	return 0;
-}
-
-static const struct te_walk_ops count_ops = {
-	.enter = count_enter,
-	.leaf = count_leaf,
-	.wanted = survey_wanted,
-};
-
 /* Virtual block behind the last mapping of a tree that was walked: down its right edge. */
 static int find_end(struct te_source *source, u64 root, u64 *end, struct te_fault *fault)
 {
@@ -230,7 +201,6 @@ static int run_walks(struct survey_walk *sw, struct te_source *source,
 	size_t i;
 	int err;
 
-	sw->walk.ops = &survey_ops;
 	for (i = 0; i < nr_volumes; i++) {
 		struct te_plan_volume *volume = &volumes[i];
 		u64 root = volume->volume->details.root;
@@ -242,17 +212,6 @@ static int run_walks(struct survey_walk *sw, struct te_source *source,
 			return te_survey_say(source, volume->volume, err, sw->fault);
 		volume->newest_time = survey->info[root] & INFO_TIME;
 		volume->mapped_blocks = survey->below[root];
-	}
-
-	sw->walk.ops = &count_ops;
-	for (i = 0; i < nr_volumes && survey->shared.nr_set; i++) {
-		struct te_plan_volume *volume = &volumes[i];
-
-		sw->shared_blocks = 0;
-		err = te_walk_tree(&sw->walk, volume->volume->details.root, all);
-		if (err)
-			return te_survey_say(source, volume->volume, err, sw->fault);
-		volume->shared_blocks = sw->shared_blocks;
 	}
 	return 0;
 }
@@ -276,6 +235,7 @@ int te_survey_run(struct te_survey *survey, struct te_source *source,
 	sw->fault = &fault;
 	sw->max_virtual_block = THIN_MAX_SECTORS / source->block_sectors;
 	sw->walk.reader = source->reader;
+	sw->walk.ops = &survey_ops;
 	sw->walk.context = sw;
 	sw->walk.value_bytes = sizeof(__le64);
 	sw->walk.fault = &fault;

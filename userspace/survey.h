@@ -4,9 +4,8 @@
  *
  * A node is read when the first volume is found to have it, and once more at
  * the second: then all below it is shared, and is marked so.  From the third
- * on it is passed by.  What several volumes have as a whole is thus read twice,
- * however many they are; what only one has is read again to count in it the
- * blocks that others map through nodes of their own.
+ * on it is passed by.  So a node is read twice at most, however many volumes
+ * share it.
  *
  * One 32-bit word a metadata block says how often it was met, whether it is a
  * leaf, and the newest mapping time below it; a second one how many mappings
@@ -31,8 +30,8 @@ struct te_survey {
 };
 
 /*
- * Walks all volumes, filling mapped_blocks, shared_blocks, end_block and
- * newest_time of each.  0 or -errno after one sentence (none for -EINTR).
+ * Walks all volumes, filling mapped_blocks, end_block and newest_time of each.
+ * 0 or -errno after one sentence (none for -EINTR).
  */
 int te_survey_run(struct te_survey *survey, struct te_source *source,
 		  struct te_plan_volume *volumes, size_t nr_volumes);

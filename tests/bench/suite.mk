@@ -22,3 +22,14 @@ bench-build: $(BUILD)/bench-build $(BUILD)/thin-generate
 
 ## make bench-core       walk and difference of big pools, against thin_dump
 ## make bench-build      metadata built anew, against thin_restore; its size and cost
+
+
+$(BUILD)/bench-measure: tests/bench/measure.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) -o $@ $<
+
+.PHONY: bench-send
+bench-send: command $(BUILD)/bench-measure $(BUILD)/bench-core $(BUILD)/thin-generate
+	@BUILD=$(BUILD) tests/bench/send.sh
+
+## make bench-send       send and its plan on image files, against dd

@@ -9,8 +9,8 @@
 needs dmsetup thinexport pattern
 needs_target thin-pool
 
-volume_mib=768
-rounds=7
+volume_mib=256
+rounds=5
 
 # ms COMMAND...: how long it takes, in hundredths of a millisecond.
 ms() {
@@ -55,13 +55,13 @@ send_through_a_view_is_at_least_90_percent_of_dd() {
 	load_module || skip "the module dm-thinexport is not built or installed"
 	rm -f "$TE_TMP/dd" "$TE_TMP/send"
 	dmsetup create view --readonly --table \
-		"0 2097152 thinexport $metadata $data 1 superblock_root 1 0 -"
+		"0 1048576 thinexport $metadata $data 1 superblock_root 1 0 -"
 	later dmsetup remove --retry view
 	race 'send, view' /dev/mapper/view
 	deactivate view
 }
 
-disks=$(ram_disks 2 800) || exit 1
+disks=$(ram_disks 2 272) || exit 1
 metadata=${disks%%$'\n'*}
 data=${disks##*$'\n'}
 trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
