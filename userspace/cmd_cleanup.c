@@ -59,6 +59,22 @@ static int clean_run(void *context, const struct te_run *run)
 	return 0;
 }
 
+/* One who died while writing his record had made nothing of it yet. */
+static int clean_unfinished(void *context, const char *pool_name, const char *file)
+{
+	struct cleaning *cleaning = context;
+	int lock;
+
+	if (cleaning->undo.dry || (cleaning->pool_name && strcmp(pool_name, cleaning->pool_name)))
+		return 0;
+	lock = te_lock_pool(pool_name);
+	if (lock < 0 || te_run_drop_unfinished(file))
+		cleaning->failed = true;
+	if (lock >= 0)
+		te_unlock_pool(lock);
+	return 0;
+}
+
 static enum te_exit run_cleanup(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -87,6 +103,8 @@ static enum te_exit run_cleanup(int argc, char **argv)
 	}
 	te_interrupt_catch();
 	err = te_run_each(clean_run, &cleaning);
+	if (!err)
+		err = te_run_each_unfinished(clean_unfinished, &cleaning);
 	if (err || cleaning.failed)
 		return TE_EXIT_FAILED;
 	if (!cleaning.nr_runs)

@@ -15,6 +15,7 @@
 
 #define FOLDER	"/var/lib/thinexport"
 #define SUFFIX	".record"
+#define UNFINISHED	".new"
 #define FORMAT	"1"		/* of the lines; another is refused */
 
 static const char *const phase_words[] = {
@@ -197,7 +198,7 @@ int te_run_save(const struct te_run *run)
 	int err;
 
 	record_path(run, SUFFIX, path);
-	record_path(run, ".new", temporary);
+	record_path(run, UNFINISHED, temporary);
 	err = save(run, path, temporary);
 	if (err)
 		te_error("cannot write %s: %s", path, strerror(-err));
@@ -209,6 +210,8 @@ int te_run_drop(const struct te_run *run)
 	char path[PATH_MAX];
 	int err = 0;
 
+	record_path(run, UNFINISHED, path);
+	unlink(path);
 	record_path(run, SUFFIX, path);
 	if (unlink(path) && errno != ENOENT)
 		err = -errno;
@@ -362,29 +365,39 @@ int te_run_reload(const struct te_run *run, struct te_run *fresh)
 	return load(name, fresh);
 }
 
-static bool is_record(const char *name)
+static bool ends_in(const char *name, const char *suffix)
 {
-	size_t length = strlen(name);
+	size_t length = strlen(name), tail = strlen(suffix);
 
-	return length > strlen(SUFFIX) && !strcmp(name + length - strlen(SUFFIX), SUFFIX);
+	return length > tail && !strcmp(name + length - tail, suffix);
+}
+
+/* The folder's names in order; -errno after one sentence, 0 when there is no folder. */
+static int list_folder(struct dirent ***names)
+{
+	int nr = scandir(FOLDER, names, NULL, alphasort);
+
+	if (nr >= 0)
+		return nr;
+	*names = NULL;
+	if (errno == ENOENT)
+		return 0;
+	nr = -errno;
+	te_error("cannot read %s: %s", FOLDER, strerror(errno));
+	return nr;
 }
 
 int te_run_each(int (*each)(void *context, const struct te_run *run), void *context)
 {
+	int nr, i, err = 0, stop = 0;
 	struct dirent **names;
 	struct te_run run;
-	int nr, i, err = 0, stop = 0;
 
-	nr = scandir(FOLDER, &names, NULL, alphasort);
-	if (nr < 0) {
-		if (errno == ENOENT)
-			return 0;
-		err = -errno;
-		te_error("cannot read %s: %s", FOLDER, strerror(-err));
-		return err;
-	}
+	nr = list_folder(&names);
+	if (nr < 0)
+		return nr;
 	for (i = 0; i < nr; i++) {
-		if (!stop && is_record(names[i]->d_name)) {
+		if (!stop && ends_in(names[i]->d_name, SUFFIX)) {
 			int loaded = load(names[i]->d_name, &run);
 
 			if (!loaded) {
@@ -398,4 +411,47 @@ int te_run_each(int (*each)(void *context, const struct te_run *run), void *cont
 	}
 	free(names);
 	return stop ? stop : err;
+}
+
+/* "<pool>.<id>.new": the pool's name may have dots of its own. */
+static bool pool_of(const char *file, char pool_name[TE_DM_NAME_BYTES])
+{
+	size_t tail = sizeof(((struct te_run *)0)->id) + strlen(UNFINISHED);
+	size_t length = strlen(file);
+
+	if (length <= tail || length - tail >= TE_DM_NAME_BYTES)
+		return false;
+	snprintf(pool_name, TE_DM_NAME_BYTES, "%.*s", (int)(length - tail), file);
+	return true;
+}
+
+int te_run_each_unfinished(int (*each)(void *context, const char *pool_name, const char *file),
+			   void *context)
+{
+	char pool_name[TE_DM_NAME_BYTES];
+	struct dirent **names;
+	int nr, i, stop = 0;
+
+	nr = list_folder(&names);
+	if (nr < 0)
+		return nr;
+	for (i = 0; i < nr; i++) {
+		if (!stop && ends_in(names[i]->d_name, UNFINISHED) &&
+		    pool_of(names[i]->d_name, pool_name))
+			stop = each(context, pool_name, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return stop;
+}
+
+int te_run_drop_unfinished(const char *file)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", FOLDER, file);
+	if (!unlink(path) || errno == ENOENT)
+		return 0;
+	te_error("cannot remove %s: %s", path, strerror(errno));
+	return -EIO;
 }

@@ -82,6 +82,14 @@ int te_run_drop(const struct te_run *run);
 int te_run_each(int (*each)(void *context, const struct te_run *run), void *context);
 
 /*
+ * The temporary files that killed writers have left, to each() by the name of
+ * their pool; te_run_drop_unfinished() takes one away, under the pool's lock.
+ */
+int te_run_each_unfinished(int (*each)(void *context, const char *pool_name, const char *file),
+			   void *context);
+int te_run_drop_unfinished(const char *file);
+
+/*
  * The same record as it is now, for one who has since taken the pool's lock.
  * -ENOENT, quiet: the run has ended.  te_run_exit() it.
  */
