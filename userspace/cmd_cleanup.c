@@ -79,14 +79,13 @@ static enum te_exit run_cleanup(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dry-run", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL }
 	};
 	struct cleaning cleaning = { .undo.tell = true };
 	struct te_dm_device pool;
 	int c, err;
 
-	while ((c = getopt_long(argc, argv, "nh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
 		if (c != 'n')
 			return te_usage(&te_cmd_cleanup);
 		cleaning.undo.dry = true;

@@ -47,7 +47,6 @@ static enum te_exit run(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "data", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct te_source_named named = { .live.reader = TE_LIVE_DIRECT };
@@ -55,7 +54,7 @@ static enum te_exit run(int argc, char **argv)
 	bool json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;

@@ -25,12 +25,11 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "data", required_argument, NULL, 'd' },
 		{ "force", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL }
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:h", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "i:", names, NULL)) != -1) {
 		switch (c) {
 		case 'i':
 			options->input = optarg;

@@ -129,13 +129,12 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "direct", no_argument, NULL, 'D' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "force", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL }
 	};
 	enum te_exit exit;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:nh", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:n", names, NULL)) != -1) {
 		exit = take_option(options, c);
 		if (exit != TE_EXIT_DONE)
 			return exit;

@@ -131,13 +131,12 @@ static enum te_exit run(int argc, char **argv)
 		{ "against", required_argument, NULL, 'a' },
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "data", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct te_source_named named = { .live.reader = TE_LIVE_AUTO };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'a':
 			named.what = optarg;

@@ -18,7 +18,6 @@ static enum te_exit open_view(int argc, char **argv)
 	static const struct option options[] = {
 		{ "volume", required_argument, NULL, 'v' },
 		{ "window-limit", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },
 		{ NULL }
 	};
 	struct te_live_options live = { .reader = TE_LIVE_VIEW };
@@ -31,7 +30,7 @@ static enum te_exit open_view(int argc, char **argv)
 		te_error("not enough memory");
 		return TE_EXIT_FAILED;
 	}
-	while ((c = getopt_long(argc, argv, "v:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "v:", options, NULL)) != -1) {
 		switch (c) {
 		case 'v':
 			volumes[live.nr_volumes++] = optarg;

@@ -10,9 +10,25 @@ TE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTE_VERSION='"$(VER
 TE_LIBS	:= -ldevmapper -lblkid -ljson-c -lz -lisal -lpthread
 
 CORE_SRC := fault superblock btree cursor walk details diff bitmap reach layout
-CORE_SRC := $(wildcard $(CORE_SRC:%=kernel/core/%.c))
+CORE_SRC := $(CORE_SRC:%=kernel/core/%.c)
 
-COMMAND_SRC := $(wildcard userspace/*.c)
+COMMAND_SRC :=
+# The verbs, and what they say
+COMMAND_SRC += thinexport usage say interrupt progress listing utf8
+COMMAND_SRC += cmd_send cmd_receive cmd_view cmd_cleanup cmd_info cmd_verify cmd_dump
+# Out: a live pool's moment
+COMMAND_SRC += dm dm_call lock lvm_lock record peek moment crew watchdog window pin live undo
+# ... or any other source
+COMMAND_SRC += image metadata_cache source source_devices source_view source_any
+# ... surveyed, planned, read, sent
+COMMAND_SRC += survey sharer plan read_ahead send send_list output
+# The stream
+COMMAND_SRC += codec codec_zlib frame catalog stream_write stream_check stream_read
+# Back: placement and metadata
+COMMAND_SRC += receive target place build build_tree build_store build_count build_space_map
+# Told and compared
+COMMAND_SRC += dump info info_stream info_source mapping verify_against
+COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(BUILD)/%.o)
 COMMAND_OBJ := $(COMMAND_SRC:%.c=$(BUILD)/%.o)
