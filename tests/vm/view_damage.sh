@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Broken metadata and broken devices below a view.
+# timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/view.bash"
 needs dmsetup pattern damage view_image

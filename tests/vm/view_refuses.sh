@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What the view's target does not take, what it does not let happen, and its words.
+# timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/view.bash"
 needs dmsetup pattern

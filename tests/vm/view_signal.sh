@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A walk that would take long ends when the loading process is killed.
+# timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/view.bash"
 needs dmsetup
