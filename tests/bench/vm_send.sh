@@ -4,6 +4,10 @@
 # send without a codec, to /dev/null, against dd of as many bytes from the data
 # device, in one boot, in turns, from memory.  Prints the rates and their ratio, of
 # the medians; wants 0.9.  Once from devices and once through a view.
+#
+# On an emulated processor (QEMU's TCG) all that send computes and dd does not,
+# checksums above all, is that much slower: there the rate is printed without a
+# verdict.  bench-send has the ratio of a real one.
 # timeout: 300
 . "$(dirname "$0")/../vm/lib.sh"
 needs dmsetup thinexport pattern
@@ -33,11 +37,14 @@ race() { # race NAME ARGUMENT...: of send
 		ms copy >>"$TE_TMP/dd"
 		ms send "$@" >>"$TE_TMP/send"
 	done
-	awk -v name="$name" -v send="$(median <"$TE_TMP/send")" -v dd="$(median <"$TE_TMP/dd")" \
-		-v mib=$volume_mib 'BEGIN {
+	local send dd
+	send=$(median <"$TE_TMP/send")
+	dd=$(median <"$TE_TMP/dd")
+	awk -v name="$name" -v send="$send" -v dd="$dd" -v mib=$volume_mib 'BEGIN {
 		printf "%s: %.0f MiB/s, dd %.0f MiB/s, ratio %.2f\n", name,
-			mib / send * 100000, mib / dd * 100000, dd / send
-		exit dd / send < 0.9 }' >>"$TE_TMP/results"
+			mib / send * 100000, mib / dd * 100000, dd / send }' >>"$TE_TMP/results"
+	grep -q TCG /proc/cpuinfo && skip "the processor is emulated"
+	[ $((10 * dd)) -ge $((9 * send)) ]
 }
 
 a_pool_in_memory_is_written() {
