@@ -41,7 +41,8 @@ hold_sender() {
 	rm -f "$TE_TMP/pipe"
 	mkfifo "$TE_TMP/pipe"
 	exec 8<>"$TE_TMP/pipe"
-	thinexport send "$@" >"$TE_TMP/pipe" 2>"$TE_TMP/sender" 8>&- &
+	# A shell has what it starts in the background ignore SIGINT.
+	env --default-signal=INT thinexport send "$@" >"$TE_TMP/pipe" 2>"$TE_TMP/sender" 8>&- &
 	te_sender=$!
 	timeout $((60 * ${TE_SLOW:-1})) head -c 96 <&8 >/dev/null || {
 		cat "$TE_TMP/sender"
@@ -50,9 +51,9 @@ hold_sender() {
 }
 
 # The sender is told to stop; it must go, and undo its work.
-end_sender() {
+end_sender() { # end_sender [SIGNAL]
 	local status=0
-	kill -TERM $te_sender
+	kill -"${1:-TERM}" $te_sender
 	wait $te_sender || status=$?
 	exec 8>&-
 	[ $status -eq 1 ] || { cat "$TE_TMP/sender"; return 1; }

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Death at any moment: kill -9 of a sender, under load, 25 times in its window
+# and 25 times anywhere; then `cleanup`.  And a sender that is stopped in its
+# window, whom the watchdog must overtake.
+# timeout: 700
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/live.bash"
+needs dmsetup fio thin_check thin_ls thinexport
+needs_target thin-pool delay
+
+# Every block of both volumes has its checksum, and goes on being written and read.
+fio_both() { # fio_both OPTION...
+	fio --bs=16k --size=16m --direct=1 --ioengine=libaio --iodepth=4 --verify=crc32c \
+		--verify_fatal=1 --minimal "$@" --name=v0 --filename=/dev/mapper/v0 \
+		--name=v1 --filename=/dev/mapper/v1
+}
+
+start_load() {
+	fio_both --rw=write --do_verify=0 >/dev/null
+	fio_both --rw=randwrite --verify_backlog=32 --verify_state_save=0 --time_based \
+		--runtime=1000 --rate=250k >"$TE_TMP/load" 2>&1 &
+	load=$!
+}
+
+end_load() {
+	kill -0 $load || { cat "$TE_TMP/load"; return 1; }
+	kill -INT $load
+	wait $load || true
+	! grep -E 'verify:|bad magic|err=|error' "$TE_TMP/load"
+	fio_both --rw=read >"$TE_TMP/check" 2>&1 || { cat "$TE_TMP/check"; return 1; }
+}
+
+killed_50_times_and_cleaned_up_nothing_is_left() {
+	local round load sender in_window=0 cleaned=0
+	load_module 2>/dev/null || true
+	slow_pool p 5 256
+	volume p 0 16 v0
+	volume p 1 16 v1
+	volume p 2 16 v2
+	fill /dev/mapper/v2 3
+	start_load
+	for ((round = 0; round < 50; round++)); do
+		thinexport send p >/dev/null 2>"$TE_TMP/sender" &
+		sender=$!
+		if [ $((round % 2)) -eq 0 ]; then
+			# As soon as something stands still.
+			while none_is_suspended && kill -0 $sender 2>/dev/null; do :; done
+		else
+			sleep "$((RANDOM % 2)).$((RANDOM % 900 + 100))"
+		fi
+		kill -9 $sender 2>/dev/null || true
+		wait $sender 2>/dev/null || true
+		wait_for 20 none_is_suspended
+		# The watchdog has said so.
+		if grep -q 'died while' "$TE_TMP/sender"; then in_window=$((in_window + 1)); fi
+		if ls $te_records | grep -q .; then cleaned=$((cleaned + 1)); fi
+		thinexport cleanup p 2>"$TE_TMP/cleanup" || { cat "$TE_TMP/cleanup"; return 1; }
+		nothing_is_left p
+	done
+	echo "$in_window in the window, $cleaned had to be cleaned up"
+	end_load
+	holds /dev/mapper/v2 3
+	[ $in_window -ge 10 ]
+	[ $cleaned -ge 25 ]
+	deactivate v0 v1 v2 p
+	thin_check /dev/mapper/p-slow
+	has_only /dev/mapper/p-slow 0 1 2
+	deactivate p-slow
+}
+
+a_dead_window_s_watchdog_says_so() {
+	local sender
+	slow_pool p 50 128
+	volume p 0 16 v0
+	thinexport send --direct p >/dev/null 2>"$TE_TMP/sender" &
+	sender=$!
+	wait_for 20 any_is_suspended
+	kill -9 $sender
+	wait $sender || true
+	wait_for 5 none_is_suspended
+	wait_for 5 grep 'died while the volumes stood still; they have been resumed' "$TE_TMP/sender"
+	thinexport cleanup -n p | tee "$TE_TMP/would"
+	grep -q 'would delete the snapshot 16777215 of volume 0' "$TE_TMP/would"
+	! nothing_is_left p
+	thinexport cleanup p
+	nothing_is_left p
+	thinexport cleanup p 2>&1 | grep 'nothing to clean up'
+	deactivate v0 p p-slow
+}
+
+a_sender_stopped_in_its_window_is_overtaken_by_the_watchdog() {
+	local sender status=0 start
+	slow_pool p 200 128
+	volume p 0 16 v0
+	volume p 1 16 v1
+	thinexport send --direct --window-limit 500 p >/dev/null 2>"$TE_TMP/sender" &
+	sender=$!
+	wait_for 20 any_is_suspended
+	kill -STOP $sender
+	# Its last request still runs; then nobody but the watchdog can resume.
+	wait_for 10 none_is_suspended
+	dd if=/dev/zero of=/dev/mapper/v0 bs=4k count=1 oflag=direct status=none
+	[ "$(cut -d' ' -f3 /proc/$sender/stat)" = T ]
+	fails_with 'another thinexport is at work' thinexport cleanup p
+	kill -CONT $sender
+	wait $sender || status=$?
+	cat "$TE_TMP/sender"
+	[ $status -eq 1 ]
+	grep -q 'stood still for more than 500 ms and have been resumed' "$TE_TMP/sender"
+	nothing_is_left p
+	deactivate v0 v1 p
+	has_only /dev/mapper/p-slow 0 1
+	deactivate p-slow
+}
+
+a_window_over_its_limit_is_ended_and_nothing_is_sent() {
+	slow_pool p 200 128
+	volume p 0 16 v0
+	volume p 1 16 v1
+	fails_with 'stood still for more than 100 ms' \
+		thinexport send --direct --window-limit 100 -o "$TE_TMP/late" p
+	[ ! -e "$TE_TMP/late" ]
+	nothing_is_left p
+	deactivate v0 v1 p p-slow
+}
+
+a_sender_told_to_stop_undoes_its_work() {
+	local signal
+	small_pool p
+	for signal in INT TERM HUP; do
+		hold_sender --direct p
+		end_sender $signal
+		nothing_is_left p
+	done
+	deactivate v0 v1 p
+}
+
+after_a_reboot_cleanup_finds_the_snapshots() {
+	local sender boot metadata
+	small_pool p
+	read -r metadata _ < <(pool_devices p)
+	hold_sender --direct p
+	kill -9 $te_sender
+	wait $te_sender || true
+	exec 8>&-
+	# What a reboot leaves: the record of another boot, and no device.
+	dmsetup ls | sed -n 's/^\(thinexport-[^ \t]*\).*/\1/p' | xargs -n1 dmsetup remove --retry
+	deactivate v0 v1
+	boot=$(sed 's/^./x/' /proc/sys/kernel/random/boot_id)
+	sed -i "s/^boot .*/boot $boot/" $te_records/*
+	fails_with 'earlier run .* was interrupted.*thinexport cleanup p' \
+		thinexport send --direct -o "$TE_TMP/again" p
+	thinexport cleanup p
+	nothing_is_left p
+	deactivate p
+	has_only "$metadata" 0 1
+}
+
+cleanup_leaves_what_is_not_the_run_s() {
+	local metadata
+	small_pool p
+	read -r metadata _ < <(pool_devices p)
+	# Somebody else's snapshot has an id that a record claims, but it is older.
+	hold_sender --direct p
+	kill -9 $te_sender
+	wait $te_sender || true
+	exec 8>&-
+	sed -i 's/^time_before .*/time_before 1000/; s/^phase .*/phase window/' $te_records/*
+	message p release_metadata_snap 2>/dev/null || true
+	message p reserve_metadata_snap
+	thinexport cleanup p
+	[ "$(held_root p)" != - ]
+	message p release_metadata_snap
+	nothing_is_left p
+	message p delete 16777215
+	message p delete 16777214
+	deactivate v0 v1 p
+	has_only "$metadata" 0 1
+}
+
+run_tests \
+	a_dead_window_s_watchdog_says_so \
+	a_sender_stopped_in_its_window_is_overtaken_by_the_watchdog \
+	a_window_over_its_limit_is_ended_and_nothing_is_sent \
+	a_sender_told_to_stop_undoes_its_work \
+	after_a_reboot_cleanup_finds_the_snapshots \
+	cleanup_leaves_what_is_not_the_run_s \
+	killed_50_times_and_cleaned_up_nothing_is_left
