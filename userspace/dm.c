@@ -15,6 +15,7 @@
 
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
+#include "dm_call.h"
 #include "say.h"
 
 #define NODE_TRIES	30		/* of 100 ms: until a node must be there */
@@ -50,17 +51,22 @@ static void pause_100ms(void)
 
 int te_dm_start(void)
 {
+	int control;
+
 	if (geteuid() != 0) {
 		te_error("device-mapper can be used by root only: run this as root");
 		return -EPERM;
 	}
 	dm_log_with_errno_init(keep_words);
 	dm_udev_set_sync_support(0);
-	if (access("/dev/mapper/control", R_OK | W_OK)) {
+	/* The node may be there, left by somebody, without a driver behind it. */
+	control = te_dm_control_open();
+	if (control < 0) {
 		te_error("/dev/mapper/control: %s; is the kernel module dm_mod loaded?",
-			 strerror(errno));
-		return -ENODEV;
+			 strerror(-control));
+		return control;
 	}
+	close(control);
 	return 0;
 }
 

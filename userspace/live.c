@@ -397,16 +397,21 @@ int te_live_close(struct te_live *live)
 static int check_view_name(const char *name)
 {
 	struct te_dm_device device;
+	int err;
 
 	if (!name[0] || strchr(name, '/') || strlen(name) >= TE_DM_NAME_BYTES) {
 		te_error("'%s' cannot be the name of a device", name);
 		return -EINVAL;
 	}
-	if (te_dm_find(name, &device) != -ENXIO) {
-		te_error("there is a device /dev/mapper/%s already; choose another name", name);
-		return -EEXIST;
+	err = te_dm_find(name, &device);
+	if (err == -ENXIO)
+		return 0;
+	if (err) {
+		te_error("/dev/mapper/%s: cannot be looked up: %s", name, strerror(-err));
+		return err;
 	}
-	return 0;
+	te_error("there is a device /dev/mapper/%s already; choose another name", name);
+	return -EEXIST;
 }
 
 int te_live_open_view(const struct te_live_options *options, const char *name, u64 *window_us,
