@@ -158,6 +158,21 @@ int te_tree_finish(struct te_tree *tree, struct te_tree_root *root);
 u32 te_tree_max_entries(u32 value_bytes);
 
 /*
+ * For build_copy.c.  Entry `i` of a node that is loaded; its value as a block; a
+ * node that stands already, loaded into `node`.
+ */
+u32 te_tree_min_entries(const struct te_tree *tree, u32 level);
+void *te_tree_value(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i);
+u64 te_tree_child(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i);
+int te_tree_load(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 block);
+
+/* Puts in a whole node that stands already, behind all there is. */
+int te_tree_push_whole(struct te_tree *tree, u32 level, u64 first_key, u64 last_key, u64 block);
+
+/* Starts a tree with another's root that is too small to be anything but a root. */
+void te_tree_hold_lone(struct te_tree *tree, const struct te_tree_root *source);
+
+/*
  * Reference counts, found by reading what was written.
  *
  * A block of metadata counts once for each pointer to it; a data block once for

@@ -26,21 +26,21 @@ static u32 max_entries(const struct te_tree *tree, u32 level)
 }
 
 /* What dm-thin keeps in every node but the root (its remove merges below this). */
-static u32 min_entries(const struct te_tree *tree, u32 level)
+u32 te_tree_min_entries(const struct te_tree *tree, u32 level)
 {
 	return max_entries(tree, level) / 3;
 }
 
-static void *value_at(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
+void *te_tree_value(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
 {
 	return node->bytes + sizeof(struct thin_disk_node) +
 	       (size_t)max_entries(tree, level) * sizeof(__le64) +
 	       (size_t)i * value_bytes_at(tree, level);
 }
 
-static u64 child_at(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
+u64 te_tree_child(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
 {
-	return le64_to_cpu(*(__le64 *)value_at(tree, level, node, i));
+	return le64_to_cpu(*(__le64 *)te_tree_value(tree, level, node, i));
 }
 
 static void empty_node(struct te_tree_node *node)
@@ -117,7 +117,7 @@ static int load(struct te_tree *tree, u32 level, struct te_tree_node *node)
 	return 0;
 }
 
-static int load_block(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 block)
+int te_tree_load(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 block)
 {
 	if (node->loaded && node->block == block)
 		return 0;
@@ -144,7 +144,7 @@ static int find_same(struct te_tree *tree, u32 level, struct te_tree_node *node,
 			return -EIO;
 		if (le32_to_cpu(other->nr_entries) != node->nr ||
 		    memcmp(other->keys, node->disk.keys, node->nr * sizeof(__le64)) ||
-		    memcmp(other->keys + max_entries(tree, level), value_at(tree, level, node, 0),
+		    memcmp(other->keys + max_entries(tree, level), te_tree_value(tree, level, node, 0),
 			   values))
 			continue;
 		*block = at->candidates[i];
@@ -155,7 +155,7 @@ static int find_same(struct te_tree *tree, u32 level, struct te_tree_node *node,
 
 static u32 summarize(struct te_tree *tree, u32 level, struct te_tree_node *node)
 {
-	const __le64 *values = value_at(tree, level, node, 0);
+	const __le64 *values = te_tree_value(tree, level, node, 0);
 	u32 mappings = 0, shared = TE_SUMMARY_SHARED, i;
 
 	for (i = 0; i < node->nr; i++) {
@@ -190,9 +190,9 @@ static int write_node(struct te_tree *tree, u32 level, struct te_tree_node *node
 	node->disk.value_size = cpu_to_le32(value_bytes_at(tree, level));
 	node->disk.padding = 0;
 	memset(node->disk.keys + node->nr, 0, (most - node->nr) * sizeof(__le64));
-	memset(value_at(tree, level, node, node->nr), 0,
+	memset(te_tree_value(tree, level, node, node->nr), 0,
 	       (size_t)(node->bytes + sizeof(node->bytes) -
-			(u8 *)value_at(tree, level, node, node->nr)));
+			(u8 *)te_tree_value(tree, level, node, node->nr)));
 	err = te_store_append(tree->store, node->bytes, THIN_NODE_CSUM_XOR, &node->block);
 	if (err)
 		return err;
@@ -268,7 +268,7 @@ static void append(struct te_tree *tree, u32 level, struct te_tree_node *node, u
 	if (!node->nr)
 		node->key = key;
 	node->disk.keys[node->nr] = cpu_to_le64(key);
-	memcpy(value_at(tree, level, node, node->nr), value, value_bytes_at(tree, level));
+	memcpy(te_tree_value(tree, level, node, node->nr), value, value_bytes_at(tree, level));
 	node->nr++;
 }
 
@@ -294,10 +294,10 @@ static void move_first(struct te_tree *tree, u32 level, struct te_tree_node *to,
 	u32 bytes = value_bytes_at(tree, level), rest = from->nr - count;
 
 	memcpy(to->disk.keys + to->nr, from->disk.keys, count * sizeof(__le64));
-	memcpy(value_at(tree, level, to, to->nr), value_at(tree, level, from, 0),
+	memcpy(te_tree_value(tree, level, to, to->nr), te_tree_value(tree, level, from, 0),
 	       (size_t)count * bytes);
 	memmove(from->disk.keys, from->disk.keys + count, rest * sizeof(__le64));
-	memmove(value_at(tree, level, from, 0), value_at(tree, level, from, count),
+	memmove(te_tree_value(tree, level, from, 0), te_tree_value(tree, level, from, count),
 		(size_t)rest * bytes);
 	to->nr += count;
 	from->nr = rest;
@@ -311,10 +311,10 @@ static void move_last(struct te_tree *tree, u32 level, struct te_tree_node *from
 	u32 bytes = value_bytes_at(tree, level);
 
 	memmove(to->disk.keys + count, to->disk.keys, to->nr * sizeof(__le64));
-	memmove(value_at(tree, level, to, count), value_at(tree, level, to, 0),
+	memmove(te_tree_value(tree, level, to, count), te_tree_value(tree, level, to, 0),
 		(size_t)to->nr * bytes);
 	memcpy(to->disk.keys, from->disk.keys + from->nr - count, count * sizeof(__le64));
-	memcpy(value_at(tree, level, to, 0), value_at(tree, level, from, from->nr - count),
+	memcpy(te_tree_value(tree, level, to, 0), te_tree_value(tree, level, from, from->nr - count),
 	       (size_t)count * bytes);
 	to->nr += count;
 	from->nr -= count;
@@ -348,7 +348,7 @@ static int close_level(struct te_tree *tree, u32 level)
 	struct te_tree_level *at = &tree->level[level];
 	int err;
 
-	if (at->has_held && at->current->nr && at->current->nr < min_entries(tree, level))
+	if (at->has_held && at->current->nr && at->current->nr < te_tree_min_entries(tree, level))
 		return balance(tree, level);
 	err = pass_up_held(tree, level);
 	if (!err && at->current->nr)
@@ -374,7 +374,7 @@ static int can_close_below(struct te_tree *tree, u32 level, bool *can)
 			ups = at->has_held;
 		} else if (entries > max_entries(tree, i)) {
 			ups = 2 + at->has_held;
-		} else if (entries >= min_entries(tree, i)) {
+		} else if (entries >= te_tree_min_entries(tree, i)) {
 			ups = 1 + at->has_held;
 		} else if (at->has_held) {
 			err = load(tree, i, at->held);
@@ -396,15 +396,15 @@ static int break_open(struct te_tree *tree, u32 level, u64 block, bool as_nodes)
 {
 	struct te_tree_level *at = &tree->level[level];
 	u32 i;
-	int err = load_block(tree, level, at->open, block);
+	int err = te_tree_load(tree, level, at->open, block);
 
 	for (i = 0; !err && i < at->open->nr; i++) {
 		u64 key = le64_to_cpu(at->open->disk.keys[i]);
 
 		if (as_nodes)
-			err = push_node(tree, level - 1, key, child_at(tree, level, at->open, i));
+			err = push_node(tree, level - 1, key, te_tree_child(tree, level, at->open, i));
 		else
-			err = push_entry(tree, level, key, value_at(tree, level, at->open, i));
+			err = push_entry(tree, level, key, te_tree_value(tree, level, at->open, i));
 	}
 	return err;
 }
@@ -451,7 +451,7 @@ static int push_node(struct te_tree *tree, u32 level, u64 key, u64 block)
 		if (err)
 			return err;
 	}
-	if (at->current->nr && at->current->nr < min_entries(tree, level)) {
+	if (at->current->nr && at->current->nr < te_tree_min_entries(tree, level)) {
 		err = prefer_following(tree, level, block, &prefer);
 		if (err)
 			return err;
@@ -505,139 +505,26 @@ int te_tree_push(struct te_tree *tree, u64 key, const void *value)
 	return push_entry(tree, 0, key, value);
 }
 
-static void remember(struct te_tree_level *at, u64 block)
+int te_tree_push_whole(struct te_tree *tree, u32 level, u64 first_key, u64 last_key, u64 block)
 {
-	u32 i;
-
-	for (i = 0; i < TE_TREE_CANDIDATES; i++)
-		if (at->candidates[i] == block)
-			return;
-	at->candidates[at->candidate++ % TE_TREE_CANDIDATES] = block;
-}
-
-/* What a copy carries down the source's tree. */
-struct copy {
-	u64 from;
-	u64 to;
-	u64 *where;
-};
-
-static int refuse(const struct copy *copy, u64 block)
-{
-	*copy->where = block;
-	return -EBADMSG;
-}
-
-static int copy_leaf(struct te_tree *tree, const struct copy *copy, u32 i)
-{
-	struct te_tree_node *open = tree->level[0].open;
-	int err = 0;
-
-	for (; !err && i < open->nr; i++) {
-		u64 key = le64_to_cpu(open->disk.keys[i]);
-
-		if (key >= copy->to)
-			break;
-		if (key < copy->from)
-			continue;
-		if (te_mapping_time(child_at(tree, 0, open, i)))
-			return refuse(copy, open->block);
-		err = te_tree_push(tree, key, value_at(tree, 0, open, i));
-	}
-	return err;
-}
-
-/* Index of the last key <= `key`, or 0. */
-static u32 search(const struct te_tree_node *node, u64 key)
-{
-	u32 low = 0, high = node->nr;
-
-	while (high - low > 1) {
-		u32 middle = low + (high - low) / 2;
-
-		if (le64_to_cpu(node->disk.keys[middle]) <= key)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static int copy_below(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
-		      u64 high);
-
-/* The node at `block`, whose keys lie in [low, high). */
-static int copy_node(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
-		     u64 low, u64 high)
-{
-	int err;
-
-	if (low < copy->from || high > copy->to)
-		return copy_below(tree, copy, level, block, high);
-	if (!(tree->store->summary[block] & TE_SUMMARY_SHARED))
-		return refuse(copy, block);
-	err = break_lone(tree);
-	if (err)
-		return err;
-	note_keys(tree, low, high - 1);
-	return push_node(tree, level, low, block);
-}
-
-static int copy_below(struct te_tree *tree, const struct copy *copy, u32 level, u64 block,
-		      u64 high)
-{
-	struct te_tree_node *open = tree->level[level].open;
-	int err = load_block(tree, level, open, block);
-	u32 i;
+	int err = break_lone(tree);
 
 	if (err)
 		return err;
-	remember(&tree->level[level], block);
-	i = search(open, copy->from);
-	if (!level)
-		return copy_leaf(tree, copy, i);
-	for (; !err && i < open->nr; i++) {
-		u64 key = le64_to_cpu(open->disk.keys[i]);
-
-		if (key >= copy->to)
-			break;
-		err = copy_node(tree, copy, level - 1, child_at(tree, level, open, i), key,
-				i + 1 < open->nr ? le64_to_cpu(open->disk.keys[i + 1]) : high);
-	}
-	return err;
+	note_keys(tree, first_key, last_key);
+	return push_node(tree, level, first_key, block);
 }
 
-/* A root may have too few entries to be anything else. */
-static int copy_small_root(struct te_tree *tree, const struct copy *copy,
-			   const struct te_tree_root *source)
+void te_tree_hold_lone(struct te_tree *tree, const struct te_tree_root *source)
 {
 	struct te_tree_level *at = &tree->level[source->level];
 
-	if (!tree->empty)
-		return copy_below(tree, copy, source->level, source->block, source->last_key + 1);
-	if (!(tree->store->summary[source->block] & TE_SUMMARY_SHARED))
-		return refuse(copy, source->block);
 	at->held->block = source->block;
 	at->held->key = source->first_key;
 	at->held->loaded = false;
 	at->has_held = true;
 	tree->lone = true;
 	note_keys(tree, source->first_key, source->last_key);
-	return 0;
-}
-
-int te_tree_copy(struct te_tree *tree, const struct te_tree_root *source, u64 from, u64 to,
-		 u64 *where)
-{
-	struct copy copy = { .from = from, .to = to, .where = where };
-
-	if (!source->nr_entries || from > source->last_key || to <= source->first_key)
-		return 0;
-	if (from <= source->first_key && to > source->last_key &&
-	    source->nr_entries < min_entries(tree, source->level))
-		return copy_small_root(tree, &copy, source);
-	return copy_node(tree, &copy, source->level, source->block, source->first_key,
-			 source->last_key + 1);
 }
 
 static bool anything_above(const struct te_tree *tree, u32 level)
@@ -671,7 +558,7 @@ static int take_back(struct te_tree *tree, u32 level)
 	from = above->current;
 	from->nr--;
 	return hold_block(tree, level, le64_to_cpu(from->disk.keys[from->nr]),
-			  child_at(tree, level + 1, from, from->nr));
+			  te_tree_child(tree, level + 1, from, from->nr));
 }
 
 static int root_is(struct te_tree *tree, u32 level, struct te_tree_node *node,
@@ -700,13 +587,13 @@ int te_tree_finish(struct te_tree *tree, struct te_tree_root *root)
 		struct te_tree_level *at = &tree->level[level];
 
 		if (anything_above(tree, level)) {
-			if (at->current->nr && at->current->nr < min_entries(tree, level) &&
+			if (at->current->nr && at->current->nr < te_tree_min_entries(tree, level) &&
 			    !at->has_held)
 				err = take_back(tree, level);
 		} else if (!at->has_held) {
 			if (level && at->current->nr == 1) {
 				/* An only child: it is the root itself. */
-				at->open->block = child_at(tree, level, at->current, 0);
+				at->open->block = te_tree_child(tree, level, at->current, 0);
 				at->open->loaded = false;
 				return root_is(tree, level - 1, at->open, root);
 			}
