@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# receive onto a RAID5, against dd of as many bytes onto the same array (1 MiB,
+# direct), and against the way without us: each volume out of a gzip'ed image
+# through `dd conv=sparse` into a thin volume of a new pool.  In one boot, in
+# turns; prints the rates and ratios of the medians; wants 0.9 and 4.
+# timeout: 900
+. "$(dirname "$0")/../vm/lib.sh"
+needs dmsetup mdadm thinexport pattern gzip
+needs_target thin-pool
+
+large_mib=240			# what is raced with dd: start and end cost little beside it
+volume_mib=32
+snapshots='1 2 3 4 5'
+rounds=5
+
+# ms COMMAND...: how long it takes, in hundredths of a millisecond.
+ms() {
+	local start
+	start=$(date +%s%N)
+	"$@" || return
+	echo $((($(date +%s%N) - start) / 10000))
+}
+
+median() { sort -n "$1" | sed -n "$((($(wc -l <"$1") + 1) / 2))p"; }
+
+from_metadata=/dev/ram5
+from_data=/dev/ram6
+
+send() { # send CODEC FILE
+	thinexport send --codec "$1" --metadata $from_metadata --data $from_data -o "$2"
+}
+
+a_large_volume_is_sent_to_a_file() {
+	pool p $from_metadata $from_data
+	volume p 0 $large_mib v0
+	fill /dev/mapper/v0 1
+	deactivate v0 p
+	send none "$TE_TMP/stream"
+}
+
+# A volume and five snapshots of it, each with some MiB of its own: as a stream, and
+# as a gzip'ed image each.
+a_pool_and_its_images_are_made() {
+	local id
+	rm "$TE_TMP/stream"
+	pool p $from_metadata $from_data
+	volume p 0 $volume_mib v0
+	fill /dev/mapper/v0 1
+	for id in $snapshots; do
+		snapshot p "$id" 0
+		fill /dev/mapper/v0 "1$id" $((id * 4096)) 1024
+	done
+	for id in $snapshots; do activate p "$id" $volume_mib "v$id"; done
+	for id in 0 $snapshots; do
+		gzip -1 <"/dev/mapper/v$id" >"$TE_TMP/image$id.gz"
+		deactivate "v$id"
+	done
+	deactivate p
+	send zlib:1 "$TE_TMP/packed"
+}
+
+copy() {
+	dd if="$TE_TMP/stream" of="$md" bs=1M oflag=direct iflag=fullblock conv=fsync status=none
+}
+
+receive() { # receive STREAM
+	thinexport receive --force -i "$1" --metadata "$metadata" --data "$md" 2>"$TE_TMP/said"
+}
+
+receive_on_raid5_is_at_least_90_percent_of_dd() {
+	local round
+	for ((round = 0; round < rounds; round++)); do
+		ms copy >>"$TE_TMP/dd"
+		ms receive "$TE_TMP/stream" >>"$TE_TMP/receive"
+	done
+	thin_check -q "$metadata"
+	awk -v receive="$(median "$TE_TMP/receive")" -v dd="$(median "$TE_TMP/dd")" \
+		-v mib="$(($(stat -c %s "$TE_TMP/stream") >> 20))" 'BEGIN {
+		printf "receive on RAID5: %.0f MiB/s, dd %.0f MiB/s, ratio %.2f\n",
+			mib / receive * 100000, mib / dd * 100000, dd / receive
+		exit dd / receive < 0.9 }' >>"$TE_TMP/results"
+}
+
+by_hand() {
+	local id
+	for id in 0 $snapshots; do
+		gunzip <"$TE_TMP/image$id.gz" |
+			dd of="/dev/mapper/h$id" bs=64K conv=sparse,notrunc,fsync iflag=fullblock \
+				status=none || return
+	done
+}
+
+receive_is_at_least_4_times_as_fast_as_by_hand() {
+	local id round
+	for ((round = 0; round < 2; round++)); do
+		pool h "$metadata" "$md" 128 skip_block_zeroing
+		for id in 0 $snapshots; do volume h "$id" $volume_mib "h$id"; done
+		ms by_hand >>"$TE_TMP/hand"
+		for id in 0 $snapshots; do deactivate "h$id"; done
+		deactivate h
+		ms receive "$TE_TMP/packed" >>"$TE_TMP/packed.times"
+	done
+	awk -v receive="$(median "$TE_TMP/packed.times")" -v hand="$(median "$TE_TMP/hand")" 'BEGIN {
+		printf "receive of a zlib stream: %.1f s, gunzip | dd: %.1f s, ratio %.1f\n",
+			receive / 100000, hand / 100000, hand / receive
+		exit hand / receive < 4 }' >>"$TE_TMP/results"
+}
+
+# Members, the source's two, metadata.
+ram_disks 8 280 >/dev/null || exit 1
+metadata=/dev/ram7
+md=$(raid5 te 512 /dev/ram0 /dev/ram1 /dev/ram2 /dev/ram3) || exit 1
+trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
+run_tests \
+	a_large_volume_is_sent_to_a_file \
+	receive_on_raid5_is_at_least_90_percent_of_dd \
+	a_pool_and_its_images_are_made \
+	receive_is_at_least_4_times_as_fast_as_by_hand
