@@ -7,6 +7,7 @@
 # $BUILD/bench unless given), thin_restore's and ours alike.
 
 set -eu
+. "${0%/*}/report.sh"
 BUILD=${BUILD:-build}
 images=${BENCH_TMP:-$BUILD/bench}/build
 runs=${BENCH_RUNS:-3}
@@ -38,19 +39,6 @@ restore() {
 	awk -v a="$start" -v b="$end" 'BEGIN { printf "%.4f\n", b - a }'
 }
 
-row() {		# WHAT MEASURED TARGET VERDICT
-	printf '%-46s %12s %10s  %s\n' "$@"
-}
-
-# WHAT VALUE FORMAT RELATION TARGET: a row, and whether the target is met.
-ratio() {
-	verdict=$(awk -v v="$2" -v t="$5" -v rel="$4" \
-		'BEGIN { print (rel == ">=" ? v >= t : v <= t) ? "met" : "NOT MET" }')
-	row "$1" "$(awk -v v="$2" -v f="$3" 'BEGIN { printf f, v }')" "$4 $5" "$verdict"
-}
-
-divide() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.12g\n", a / b }'; }
-
 field() { echo "$1" | cut -d' ' -f "$2"; }
 
 # RESULT FIELD: seconds of the processor for each of what the field counts.
@@ -66,7 +54,7 @@ rm -rf "$images"
 mkdir -p "$images"
 trap 'rm -rf "$images"' EXIT INT TERM
 
-row "what" "measured" "target" ""
+heading
 
 generate small --plain --volumes 1 --snapshots 0 --mappings 1000000
 small=$(build small)

@@ -6,6 +6,7 @@
 # Images go to $BENCH_TMP (about 6 GB of space; $BUILD/bench unless given).
 
 set -eu
+. "${0%/*}/report.sh"
 BUILD=${BUILD:-build}
 images=${BENCH_TMP:-$BUILD/bench}
 runs=5
@@ -35,26 +36,11 @@ best_walk() {
 	for run in $(seq $runs); do walk "$1"; done | sort -n -k 2 | head -1
 }
 
-row() {		# WHAT MEASURED TARGET VERDICT
-	printf '%-46s %12s %10s  %s\n' "$@"
-}
-
-# WHAT VALUE FORMAT RELATION TARGET: a row, and whether the target is met.
-ratio() {
-	verdict=$(awk -v v="$2" -v t="$5" -v rel="$4" \
-		'BEGIN { print (rel == ">=" ? v >= t : v <= t) ? "met" : "NOT MET" }')
-	row "$1" "$(awk -v v="$2" -v f="$3" 'BEGIN { printf f, v }')" "$4 $5" "$verdict"
-}
-
-divide() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.12g\n", a / b }'
-}
-
 rm -rf "$images"
 mkdir -p "$images"
 trap 'rm -rf "$images"' EXIT INT TERM
 
-row "what" "measured" "target" ""
+heading
 
 # Walk against thin_dump, 8 M mappings.
 generate big --plain --volumes 1 --snapshots 0 --mappings 8000000

@@ -6,6 +6,7 @@
 # runs, taken in turn.  Images go to $BENCH_TMP (about 8 GB; $BUILD/bench unless given).
 
 set -eu
+. "${0%/*}/report.sh"
 BUILD=${BUILD:-build}
 images=${BENCH_TMP:-$BUILD/bench}/send
 runs=${BENCH_RUNS:-5}
@@ -37,21 +38,6 @@ mappings() {
 	"$BUILD/bench-core" walk "$images/$1.meta" "$images/$1.data" | cut -d' ' -f4
 }
 
-row() {		# WHAT MEASURED TARGET VERDICT
-	printf '%-46s %12s %10s  %s\n' "$@"
-}
-
-# WHAT VALUE FORMAT RELATION TARGET: a row, and whether the target is met.
-ratio() {
-	verdict=$(awk -v v="$2" -v t="$5" -v rel="$4" \
-		'BEGIN { print (rel == ">=" ? v >= t : v <= t) ? "met" : "NOT MET" }')
-	row "$1" "$(awk -v v="$2" -v f="$3" 'BEGIN { printf f, v }')" "$4 $5" "$verdict"
-}
-
-divide() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.12g\n", a / b }'
-}
-
 # memory WHAT RESIDENT-KIB NAME: of 64 MiB and 2 bits a block.
 memory() {
 	ratio "$1" "$(divide "$2" $((65536 + $(blocks_of "$3") / 4096)))" "%.2f" "<=" 1
@@ -62,7 +48,7 @@ mkdir -p "$images"
 trap 'rm -rf "$images"' EXIT
 trap 'exit 1' INT TERM
 
-row "what" "measured" "target" ""
+heading
 
 # Rate, no codec: 1.3 GiB with snapshots, in the page cache for both.
 generate pool --data "$images/pool.data" --plain --mappings 20000 --volumes 2 --snapshots 4 --change 5

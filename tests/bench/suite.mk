@@ -33,3 +33,13 @@ bench-send: command $(BUILD)/bench-measure $(BUILD)/bench-core $(BUILD)/thin-gen
 	@BUILD=$(BUILD) tests/bench/send.sh
 
 ## make bench-send       send and its plan on image files, against dd
+
+.PHONY: bench bench-receive
+bench-receive: command $(BUILD)/bench-measure $(BUILD)/thin-generate
+	@BUILD=$(BUILD) tests/bench/receive.sh
+
+bench: setup vm-ready-6.12 $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/bench-measure
+	@BUILD=$(BUILD) tests/bench/all
+
+## make bench-receive    memory of receive
+## make bench            all of these, and vm_*.sh in a virtual machine, in one table
