@@ -36,6 +36,23 @@ COMMAND_OBJ := $(COMMAND_SRC:%.c=$(BUILD)/%.o)
 # Everything but main(), for the tests to link with.
 COMMAND_LIB_OBJ := $(filter-out %/userspace/thinexport.o,$(COMMAND_OBJ)) $(CORE_OBJ)
 
+# Named in words before the compiler stumbles over what is missing.  A header and
+# the Debian package that has it.
+LIBRARIES := libdevmapper.h=libdevmapper-dev blkid/blkid.h=libblkid-dev \
+	     json-c/json.h=libjson-c-dev zlib.h=zlib1g-dev isa-l.h=libisal-dev
+
+$(BUILD)/libraries: userspace/command.mk
+	@mkdir -p $(@D)
+	@missing=; for pair in $(LIBRARIES); do \
+		echo "#include <$${pair%=*}>" | $(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -x c - \
+			2>/dev/null || missing="$$missing $${pair#*=}"; \
+	done; \
+	[ -z "$$missing" ] || { echo "Libraries are missing.  On Debian:" \
+		"apt-get install --no-install-recommends$$missing" >&2; exit 1; }
+	@touch $@
+
+$(COMMAND_OBJ) $(CORE_OBJ): | $(BUILD)/libraries
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
