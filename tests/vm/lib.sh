@@ -76,17 +76,23 @@ later() { # later COMMAND...: run when the script ends, before what was said ear
 	echo >>"$TE_TMP/later"
 }
 
+# te_undo KEEP: does what was put off, newest first, but for the first KEEP.
+te_undo() {
+	local line
+	[ -e "$TE_TMP/later" ] || return 0
+	tail -n +$(($1 + 1)) "$TE_TMP/later" | tac >"$TE_TMP/undo"
+	head -n "$1" "$TE_TMP/later" >"$TE_TMP/kept"
+	mv "$TE_TMP/kept" "$TE_TMP/later"
+	while read -r line; do
+		eval "$line" >/dev/null 2>&1 </dev/null
+	done <"$TE_TMP/undo"
+}
+
 te_end() {
-	local status=$? line
+	local status=$?
 	trap - EXIT
 	set +e
-	if [ -e "$TE_TMP/later" ]; then
-		tac "$TE_TMP/later" >"$TE_TMP/undo" 2>/dev/null ||
-			sed '1!G;h;$!d' "$TE_TMP/later" >"$TE_TMP/undo"
-		while read -r line; do
-			eval "$line" >/dev/null 2>&1 </dev/null
-		done <"$TE_TMP/undo"
-	fi
+	te_undo 0
 	rm -rf "$TE_TMP"
 	exit "$status"
 }
@@ -100,12 +106,13 @@ skip() { # in a test: skip REASON
 }
 
 run_tests() {
-	local test status number=0 failed=0
+	local test status number=0 failed=0 kept
 	[ $EUID -eq 0 ] || skip_all "not root"
 	echo "KTAP version 1"
 	echo "1..$#"
 	for test; do
 		number=$((number + 1))
+		kept=$(cat "$TE_TMP/later" 2>/dev/null | wc -l)
 		(
 			trap - EXIT
 			trap 'echo "line $LINENO: $BASH_COMMAND: exit status $?"' ERR
@@ -120,6 +127,8 @@ run_tests() {
 			tail -n 60 "$TE_TMP/output" | sed 's/^/# /'
 			echo "not ok $number ${test//_/ }"
 			failed=1
+			# What it has left must not make the next ones fail.
+			te_undo "$kept"
 			;;
 		esac
 	done
