@@ -4,32 +4,31 @@
 # Death at any moment: kill -9 of a sender, under load, 25 times in its window
 # and 25 times anywhere; then `cleanup`.  And a sender that is stopped in its
 # window, whom the watchdog must overtake.
-# timeout: 700
+# timeout: 1200
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
 needs dmsetup fio thin_check thin_ls thinexport
 needs_target thin-pool delay
 
 # Every block of both volumes has its checksum, and goes on being written and read.
-fio_both() { # fio_both OPTION...
-	fio --bs=16k --size=16m --direct=1 --ioengine=libaio --iodepth=4 --verify=crc32c \
-		--verify_fatal=1 --minimal "$@" --name=v0 --filename=/dev/mapper/v0 \
-		--name=v1 --filename=/dev/mapper/v1
-}
+fio_options=(--bs=16k --size=16m --direct=1 --ioengine=libaio --iodepth=1 --verify=crc32c
+	--verify_fatal=1 --minimal)
+fio_volumes=(--name=v0 --filename=/dev/mapper/v0 --name=v1 --filename=/dev/mapper/v1)
 
 start_load() {
-	fio_both --rw=write --do_verify=0 >/dev/null
-	fio_both --rw=randwrite --verify_backlog=32 --verify_state_save=0 --time_based \
-		--runtime=1000 --rate=250k >"$TE_TMP/load" 2>&1 &
+	fio "${fio_options[@]}" --rw=write --do_verify=0 "${fio_volumes[@]}" >/dev/null
+	fio "${fio_options[@]}" --rw=randwrite --verify_backlog=32 --verify_state_save=0 \
+		--time_based --runtime=3000 --rate=100k "${fio_volumes[@]}" >"$TE_TMP/load" 2>&1 &
 	load=$!
 }
 
 end_load() {
 	kill -0 $load || { cat "$TE_TMP/load"; return 1; }
-	kill -INT $load
+	kill -TERM $load
 	wait $load || true
-	! grep -E 'verify:|bad magic|err=|error' "$TE_TMP/load"
-	fio_both --rw=read >"$TE_TMP/check" 2>&1 || { cat "$TE_TMP/check"; return 1; }
+	fails grep -E 'verify:|bad magic|err=|error' "$TE_TMP/load"
+	fio "${fio_options[@]}" --rw=read "${fio_volumes[@]}" >"$TE_TMP/check" 2>&1 ||
+		{ cat "$TE_TMP/check"; return 1; }
 }
 
 killed_50_times_and_cleaned_up_nothing_is_left() {
@@ -94,7 +93,7 @@ a_dead_window_s_watchdog_says_so() {
 		thinexport cleanup p
 		kill_in_window
 	done
-	! nothing_is_left p
+	fails nothing_is_left p
 	thinexport cleanup p
 	nothing_is_left p
 	thinexport cleanup p 2>&1 | grep 'nothing to clean up'

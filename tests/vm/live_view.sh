@@ -49,7 +49,7 @@ an_nbd_client_finds_the_chosen_volume_and_no_other_s_secret() {
 	[ "$(stat -c %s "$image")" -eq "$size" ]
 	finds "$image" MINE-0123456789A
 	for secret in THEIRS GONE- HALF-; do
-		! finds "$image" $secret
+		fails finds "$image" $secret
 	done
 	# They are in the pool: the search itself works.
 	finds "$(pool_devices p | cut -d' ' -f2)" THEIRS-89ABCDEFB
@@ -57,7 +57,7 @@ an_nbd_client_finds_the_chosen_volume_and_no_other_s_secret() {
 	# The image is a source, and holds just this volume.
 	thinexport send -n --json "$image" >"$TE_TMP/list"
 	grep -q '"id": *0' "$TE_TMP/list"
-	! grep -q '"id": *[1-9]' "$TE_TMP/list"
+	fails grep -q '"id": *[1-9]' "$TE_TMP/list"
 	thinexport view close seen
 	nothing_is_left p
 	deactivate mine theirs half p
@@ -131,7 +131,7 @@ the_list_fits_80_columns() {
 	thinexport view open --volume 1 p b
 	thinexport view list | tee "$TE_TMP/list"
 	[ "$(wc -l <"$TE_TMP/list")" -eq 3 ]
-	! grep -E '^.{81}' "$TE_TMP/list"
+	fails grep -E '^.{81}' "$TE_TMP/list"
 	thinexport view list --json >"$TE_TMP/json"
 	grep -q "\"name\": *\"$long\"" "$TE_TMP/json"
 	grep -q '"pool": *"p"' "$TE_TMP/json"

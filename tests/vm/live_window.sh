@@ -73,7 +73,7 @@ a_mounted_file_system_is_frozen_clean() {
 	hold_sender --direct p
 	# Without its journal replayed: there is nothing in it.
 	dumpe2fs -h "$(pin 0)" >"$TE_TMP/super" 2>&1
-	! grep -q needs_recovery "$TE_TMP/super"
+	fails grep -q needs_recovery "$TE_TMP/super"
 	e2fsck -fn "$(pin 0)"
 	end_sender
 	touch "$TE_TMP/stop"
