@@ -10,6 +10,11 @@ SBINDIR	?= $(PREFIX)/sbin
 MANDIR	?= $(PREFIX)/share/man
 DESTDIR	?=
 
+# One short line for each thing that is made; V=1 shows the whole commands.
+V ?=
+Q   := $(if $(V),,@)
+say  = $(if $(V),:,printf '  %-3s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -36,3 +41,4 @@ help:
 ## make install          both, below DESTDIR and PREFIX (/usr/local)
 ## make uninstall        takes away what install put there
 ## make clean            removes build/
+## V=1                   shows the commands themselves

@@ -19,7 +19,7 @@ MODULE_BUILD = $(BUILD)/module-$(KVER)
 .PHONY: module module-folder install-module uninstall-module
 .PHONY: dkms-source dkms-install dkms-uninstall
 module: module-folder
-	$(MAKE) -C $(KDIR) M=$(abspath $(MODULE_BUILD)) $(KBUILD_FLAGS) modules
+	$(Q)$(MAKE) $(if $(V),,-s) -C $(KDIR) M=$(abspath $(MODULE_BUILD)) $(KBUILD_FLAGS) modules
 
 # A copy that keeps the sources' times, so that what has not changed is not built again.
 module-folder:

@@ -55,10 +55,12 @@ $(COMMAND_OBJ) $(CORE_OBJ): | $(BUILD)/libraries
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@$(call say,CC)
+	$(Q)$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/thinexport: $(COMMAND_OBJ) $(CORE_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
 -include $(COMMAND_OBJ:.o=.d) $(CORE_OBJ:.o=.d)
 

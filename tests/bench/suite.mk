@@ -6,10 +6,12 @@ BENCH_BUILD_OBJ := $(BUILD)/tests/bench/bench_build.o $(BUILD)/tests/unit/rebuil
 $(BENCH_BUILD_OBJ): TE_CFLAGS += -Itests/unit
 
 $(BUILD)/bench-core: $(BENCH_CORE_OBJ) $(COMMAND_LIB_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
 $(BUILD)/bench-build: $(BENCH_BUILD_OBJ) $(COMMAND_LIB_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
 -include $(BENCH_CORE_OBJ:.o=.d) $(BENCH_BUILD_OBJ:.o=.d)
 
@@ -26,7 +28,8 @@ bench-build: $(BUILD)/bench-build $(BUILD)/thin-generate
 
 $(BUILD)/bench-measure: tests/bench/measure.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) -o $@ $<
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(WARN) -o $@ $<
 
 .PHONY: bench-send
 bench-send: command $(BUILD)/bench-measure $(BUILD)/bench-core $(BUILD)/thin-generate

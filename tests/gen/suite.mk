@@ -8,7 +8,8 @@ GENERATE_OBJ := $(GENERATE_SRC:%.c=$(BUILD)/%.o)
 $(GENERATE_OBJ): TE_CFLAGS += -Itests/unit
 
 $(BUILD)/thin-generate: $(GENERATE_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lisal
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lisal
 
 -include $(GENERATE_OBJ:.o=.d)
 

@@ -14,10 +14,12 @@ UNIT_LIB_OBJ := $(patsubst %.c,$(UNIT_BUILD)/%.o,$(UNIT_LIB) $(CORE_SRC) \
 
 $(UNIT_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(TE_CFLAGS) -Itests/unit -O1 -g $(SANITIZE) -MMD -MP -c -o $@ $<
+	@$(call say,CC)
+	$(Q)$(CC) $(TE_CFLAGS) -Itests/unit -O1 -g $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(UNIT_BIN): $(UNIT_BUILD)/%: $(UNIT_BUILD)/tests/unit/%.o $(UNIT_LIB_OBJ)
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	@$(call say,LD)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
 -include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(UNIT_BUILD)/%.d)
 

@@ -11,7 +11,8 @@ $(VM_CORE_PROGRAMS): VM_LIBS := -lisal
 
 $(VM_PROGRAMS): $(BUILD)/tests/%: tests/vm/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(VM_LIBS)
+	@$(call say,LD)
+	$(Q)$(CC) $(TE_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(VM_LIBS)
 
 -include $(VM_PROGRAMS:=.d)
 
