@@ -20,6 +20,7 @@ start_load() {
 	fio "${fio_options[@]}" --rw=randwrite --verify_backlog=32 --verify_state_save=0 \
 		--time_based --runtime=3000 --rate=100k "${fio_volumes[@]}" >"$TE_TMP/load" 2>&1 &
 	load=$!
+	later kill $load
 }
 
 end_load() {

@@ -45,6 +45,7 @@ the_window_does_not_wait_for_itself_20_times_under_load() {
 			oflag=direct conv=notrunc status=none
 	done &
 	writer=$!
+	later kill $writer
 	for ((round = 0; round < 20; round++)); do
 		# What is in the page cache is no proof: the program comes from disk.
 		sync -f "$root/tmp"

@@ -35,6 +35,7 @@ pairs_of_two_volumes_are_consistent_25_times_of_25() {
 	fill /dev/mapper/v1 2
 	write_pairs "$TE_TMP/stop" &
 	writer=$!
+	later kill $writer
 	wait_for 10 holds_a_number v1
 	for ((round = 1; round <= 25; round++)); do
 		hold_sender --direct p
@@ -69,6 +70,7 @@ a_mounted_file_system_is_frozen_clean() {
 		rm -f "$mount"/1*
 	done &
 	writer=$!
+	later kill $writer
 	sleep 2
 	hold_sender --direct p
 	# Without its journal replayed: there is nothing in it.
