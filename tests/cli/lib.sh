@@ -82,6 +82,14 @@ fails() {
 	fi
 }
 
+# not COMMAND...: it fails.  (`set -e` does not mind a failing `! command`.)
+not() {
+	if "$@"; then
+		echo "should have failed: $*"
+		return 1
+	fi
+}
+
 # has TEXT FILE: some line of the file holds the text.
 has() {
 	grep -qF -- "$1" "$2" && return 0

@@ -17,7 +17,7 @@ refused() {
 	wanted_words=$2
 	shift 2
 	fails "$wanted_status" "$wanted_words" "$@"
-	! ls stream* 2>/dev/null
+	not ls stream* 2>/dev/null
 }
 
 # number_at FILE OFFSET BYTES [NUMBER]: reads one, or puts one there, little-endian.

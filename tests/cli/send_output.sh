@@ -44,10 +44,10 @@ the_same_pool_and_stream_id_give_the_same_bytes() {
 without_a_stream_id_each_stream_has_its_own() {
 	send >one
 	send >two
-	! cmp -s one two
+	not cmp -s one two
 	"$te" info --json one | grep -o '"id":"[0-9a-f]*"' >id.1
 	"$te" info --json two | grep -o '"id":"[0-9a-f]*"' >id.2
-	! cmp -s id.1 id.2
+	not cmp -s id.1 id.2
 }
 
 names_and_sizes_travel() {
@@ -133,7 +133,7 @@ a_file_that_grows_beyond_the_limit_is_removed() {
 		return 1
 	fi
 	has "no room left for the stream" said
-	! ls stream.big* 2>/dev/null
+	not ls stream.big* 2>/dev/null
 }
 
 a_reader_that_goes_away_is_an_error() {
@@ -169,7 +169,7 @@ a_signal_leaves_nothing() {
 		ended $signal
 		[ $got -eq 1 ]
 		has "interrupted: nothing was sent" said
-		! ls stream.long* 2>/dev/null || return 1
+		not ls stream.long* 2>/dev/null
 	done
 }
 

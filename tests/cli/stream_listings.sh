@@ -73,7 +73,7 @@ control_characters_of_names_do_not_reach_the_terminal() {
 	for verb in dump info; do
 		"$te" $verb evil >listing
 		has 'a?[2Jb' listing
-		! grep -q "$(printf '\033')" listing
+		not grep -q "$(printf '\033')" listing
 	done
 }
 
