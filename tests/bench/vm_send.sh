@@ -2,20 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # send without a codec, to /dev/null, against dd of as many bytes from the data
-# device, in one boot, in turns, from memory.  Prints the ratio of the medians;
-# wants 0.9.  Once from devices and once through a view.
+# device, in one boot, in turns.  Prints the ratio of the medians; wants 0.9.  Once
+# from devices and once through a view.
 #
-# On an emulated processor (QEMU's TCG) all that send computes and dd does not,
-# checksums above all, is that much slower: there the rate is printed without a
-# verdict.  bench-send has the ratio of a real one.
+# The data lies on a disk that is slow (tests/qemu/run), as the processor is, which is
+# emulated: what is measured is whether the disk is kept busy, not how long QEMU takes
+# for a checksum.  For that, natively, see send.sh.
 # timeout: 300
 . "$(dirname "$0")/../vm/lib.sh"
 . "$(dirname "$0")/report.sh"
 needs dmsetup thinexport pattern
 needs_target thin-pool
 
-volume_mib=256
-rounds=5
+volume_mib=64
+rounds=3
 
 # ms COMMAND...: how long it takes, in hundredths of a millisecond.
 ms() {
@@ -41,18 +41,12 @@ race() { # race NAME ARGUMENT...: of send
 	local send dd
 	send=$(median <"$TE_TMP/send")
 	dd=$(median <"$TE_TMP/dd")
-	if grep -q TCG /proc/cpuinfo; then
-		row "$name, CPU emulated: dd takes x of it" \
-			"$(awk -v a="$dd" -v b="$send" 'BEGIN { printf "%.2f", a / b }')" '>= 0.9' - \
-			>>"$TE_TMP/results"
-		skip "the processor is emulated"
-	fi
 	ratio "$name: dd takes x of its time" "$(divide "$dd" "$send")" '%.2f' '>=' 0.9 \
 		>>"$TE_TMP/results"
 	[ "$reached" = yes ]
 }
 
-a_pool_in_memory_is_written() {
+a_pool_is_written() {
 	pool p "$metadata" "$data"
 	volume p 0 $volume_mib v0
 	fill /dev/mapper/v0 1
@@ -60,24 +54,24 @@ a_pool_in_memory_is_written() {
 }
 
 send_from_devices_is_at_least_90_percent_of_dd() {
-	race 'send, devices' --metadata "$metadata" --data "$data"
+	race 'send, slow disk' --metadata "$metadata" --data "$data"
 }
 
 send_through_a_view_is_at_least_90_percent_of_dd() {
 	load_module || skip "the module dm-thinexport is not built or installed"
 	rm -f "$TE_TMP/dd" "$TE_TMP/send"
 	dmsetup create view --readonly --table \
-		"0 1048576 thinexport $metadata $data 1 superblock_root 1 0 -"
+		"0 $((2048 * (volume_mib + 16))) thinexport $metadata $data 1 superblock_root 1 0 -"
 	later dmsetup remove --retry view
-	race 'send, view' /dev/mapper/view
+	race 'send, slow disk, view' /dev/mapper/view
 	deactivate view
 }
 
-disks=$(ram_disks 2 272) || exit 1
-metadata=${disks%%$'\n'*}
-data=${disks##*$'\n'}
+metadata=$(disk 8) || exit 1
+data=$(slow_disks | head -1)
+[ -n "$data" ] || skip_all "there is no slow disk: TE_DISK_RATE of tests/qemu/run"
 trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
 run_tests \
-	a_pool_in_memory_is_written \
+	a_pool_is_written \
 	send_from_devices_is_at_least_90_percent_of_dd \
 	send_through_a_view_is_at_least_90_percent_of_dd

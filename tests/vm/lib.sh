@@ -225,6 +225,14 @@ ram_disks() {
 	done
 }
 
+# slow_disks: prints the paths of the disks of TE_DISK_RATE (tests/qemu/run).
+slow_disks() {
+	local serial
+	for serial in /sys/block/vd*/serial; do
+		! grep -q '^slow' "$serial" || echo "/dev/$(basename "${serial%/serial}")"
+	done
+}
+
 # scsi_disks NUMBER MIB [PARAMETER=VALUE...]: scsi_debug's, each with a store of
 # its own, with discard; prints their paths.
 scsi_disks() {
