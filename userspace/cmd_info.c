@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* thinexport info: the volumes of a stream or a source, their sizes and what they share. */
-#include <getopt.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -8,7 +7,7 @@
 #include "interrupt.h"
 #include "listing.h"
 #include "say.h"
-#include "source_any.h"
+#include "source_options.h"
 #include "stream_read.h"
 
 static struct te_info *gather_stream(const char *path)
@@ -45,37 +44,30 @@ static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
-		{ "metadata", required_argument, NULL, 'm' },
-		{ "data", required_argument, NULL, 'd' },
+		TE_SOURCE_DEVICE_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
-	struct te_source_named named = { .live.reader = TE_LIVE_DIRECT };
+	struct te_source_options source = { .named.live.reader = TE_LIVE_DIRECT };
+	const struct te_source_named *named = &source.named;
+	enum te_exit exit = TE_EXIT_DONE;
 	struct te_info *info;
 	bool json = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
+		if (c == 'j')
 			json = true;
-			break;
-		case 'm':
-			named.metadata = optarg;
-			break;
-		case 'd':
-			named.data = optarg;
-			break;
-		default:
-			return te_usage(&te_cmd_info);
-		}
+		else
+			exit = te_source_take_option(&source, c, &te_cmd_info);
+		if (exit != TE_EXIT_DONE)
+			return exit;
 	}
-	named.what = argv[optind];
-	if (argc - optind > (named.metadata ? 0 : 1) || !named.metadata != !named.data)
+	if (argc - optind > 1 || te_source_options_count(&source, argv[optind]) < 0)
 		return te_usage(&te_cmd_info);
-	if (named.metadata || (named.what && te_source_is_named(named.what)))
-		info = gather_source(&named);
+	if (named->metadata || (named->what && te_source_is_named(named->what)))
+		info = gather_source(named);
 	else
-		info = gather_stream(named.what);
+		info = gather_stream(named->what);
 	if (!info && te_interrupted())
 		te_error("interrupted");
 	if (!info)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* send: a pool, live or not, becomes a stream. */
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -11,22 +10,10 @@
 #include "say.h"
 #include "send.h"
 #include "send_list.h"
-#include "source_any.h"
-
-#define MOST_WINDOW_MS	600000ul
-
-/* A repeated option's values; they lie in argv. */
-struct list {
-	char **values;
-	size_t nr;
-};
+#include "source_options.h"
 
 struct options {
-	struct te_source_named source;
-	struct list volumes;
-	struct list sizes;
-	struct list names;
-	const char *pool_name;
+	struct te_source_options source;
 	const char *output;
 	struct te_codec_choice codec;
 	__u8 stream_id[16];
@@ -50,39 +37,9 @@ static bool parse_hex(const char *text, __u8 *bytes, size_t nr)
 	return true;
 }
 
-static enum te_exit parse_window(const char *text, struct te_live_options *live)
-{
-	unsigned long ms = strtoul(text, NULL, 10);
-
-	if (ms && ms <= MOST_WINDOW_MS && !text[strspn(text, "0123456789")]) {
-		live->window_limit_ms = (unsigned int)ms;
-		return TE_EXIT_DONE;
-	}
-	te_error("--window-limit takes 1 to %lu (milliseconds), not '%s'", MOST_WINDOW_MS, text);
-	return TE_EXIT_USAGE;
-}
-
 static enum te_exit take_option(struct options *options, int c)
 {
 	switch (c) {
-	case 'v':
-		options->volumes.values[options->volumes.nr++] = optarg;
-		return TE_EXIT_DONE;
-	case 's':
-		options->sizes.values[options->sizes.nr++] = optarg;
-		return TE_EXIT_DONE;
-	case 'N':
-		options->names.values[options->names.nr++] = optarg;
-		return TE_EXIT_DONE;
-	case 'p':
-		options->pool_name = optarg;
-		return TE_EXIT_DONE;
-	case 'm':
-		options->source.metadata = optarg;
-		return TE_EXIT_DONE;
-	case 'd':
-		options->source.data = optarg;
-		return TE_EXIT_DONE;
 	case 'o':
 		options->output = optarg;
 		return TE_EXIT_DONE;
@@ -94,11 +51,6 @@ static enum te_exit take_option(struct options *options, int c)
 			return TE_EXIT_DONE;
 		te_error("--stream-id takes 32 hexadecimal digits, not '%s'", optarg);
 		return TE_EXIT_USAGE;
-	case 'w':
-		return parse_window(optarg, &options->source.live);
-	case 'D':
-		options->source.live.reader = TE_LIVE_DIRECT;
-		return TE_EXIT_DONE;
 	case 'n':
 		options->dry = true;
 		return TE_EXIT_DONE;
@@ -109,24 +61,19 @@ static enum te_exit take_option(struct options *options, int c)
 		options->force = true;
 		return TE_EXIT_DONE;
 	default:
-		return te_usage(&te_cmd_send);
+		return te_source_take_option(&options->source, c, &te_cmd_send);
 	}
 }
 
 static enum te_exit parse(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
-		{ "volume", required_argument, NULL, 'v' },
-		{ "size", required_argument, NULL, 's' },
-		{ "name", required_argument, NULL, 'N' },
-		{ "pool-name", required_argument, NULL, 'p' },
-		{ "metadata", required_argument, NULL, 'm' },
-		{ "data", required_argument, NULL, 'd' },
+		TE_SOURCE_DEVICE_OPTIONS,
+		TE_SOURCE_MOMENT_OPTIONS,
+		TE_SOURCE_TELLING_OPTIONS,
 		{ "output", required_argument, NULL, 'o' },
 		{ "codec", required_argument, NULL, 'c' },
 		{ "stream-id", required_argument, NULL, 'i' },
-		{ "window-limit", required_argument, NULL, 'w' },
-		{ "direct", no_argument, NULL, 'D' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "force", no_argument, NULL, 'f' },
 		{ NULL }
@@ -139,32 +86,13 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		if (exit != TE_EXIT_DONE)
 			return exit;
 	}
-	options->source.what = argv[optind];
-	options->source.live.volumes = options->volumes.values;
-	options->source.live.nr_volumes = options->volumes.nr;
-	if (argc - optind > 1 || !options->source.metadata != !options->source.data ||
-	    !options->source.what == !options->source.metadata)
+	if (argc - optind > 1 || te_source_options_count(&options->source, argv[optind]) != 1)
 		return te_usage(&te_cmd_send);
 	if (options->json && !options->dry) {
 		te_error("--json goes with -n: a stream is not JSON");
 		return TE_EXIT_USAGE;
 	}
 	return TE_EXIT_DONE;
-}
-
-static int prepare(struct te_source *source, const struct options *options, bool live)
-{
-	int err = 0;
-
-	if (options->pool_name)
-		source->pool_name = options->pool_name;
-	/* Names first, so that --volume may use them. */
-	err = te_source_set_names(source, options->names.values, options->names.nr);
-	if (!err)
-		err = te_source_set_sizes(source, options->sizes.values, options->sizes.nr);
-	if (!err && options->volumes.nr && !live)
-		err = te_source_choose(source, options->volumes.values, options->volumes.nr);
-	return err;
 }
 
 static int list(const struct te_plan *plan, bool json)
@@ -226,7 +154,7 @@ static int send_source(struct te_source *source, const struct options *options,
 	struct te_plan *plan;
 	int err;
 
-	err = prepare(source, options, outcome->live);
+	err = te_source_apply_options(source, &options->source, outcome->live);
 	if (err)
 		return err;
 	plan = te_plan_create(source);
@@ -251,7 +179,7 @@ static int send(const struct options *options)
 	struct te_source_opened opened;
 	int err, close_err;
 
-	err = te_source_open_any(&options->source, &opened);
+	err = te_source_open_any(&options->source.named, &opened);
 	if (err)
 		return err;
 	outcome.live = opened.live;
@@ -272,18 +200,8 @@ static int send(const struct options *options)
 static enum te_exit run(int argc, char **argv)
 {
 	struct options options = { .codec = { .id = TE_CODEC_NONE } };
-	/* Each list can hold all of argv. */
-	char **values = calloc(3 * (size_t)argc, sizeof(*values));
-	enum te_exit exit;
+	enum te_exit exit = parse(argc, argv, &options);
 
-	if (!values) {
-		te_error("not enough memory");
-		return TE_EXIT_FAILED;
-	}
-	options.volumes.values = values;
-	options.sizes.values = values + argc;
-	options.names.values = values + 2 * argc;
-	exit = parse(argc, argv, &options);
 	if (exit == TE_EXIT_DONE) {
 		te_interrupt_catch();
 		if (send(&options))
@@ -291,7 +209,7 @@ static enum te_exit run(int argc, char **argv)
 		if (exit == TE_EXIT_FAILED && te_interrupted())
 			te_error("interrupted: nothing was sent");
 	}
-	free(values);
+	te_source_options_exit(&options.source);
 	return exit;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* thinexport verify: reads all of a stream, compares it with a source, says what was checked. */
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -8,7 +7,7 @@
 #include "interrupt.h"
 #include "listing.h"
 #include "say.h"
-#include "source_any.h"
+#include "source_options.h"
 #include "utf8.h"
 #include "verify_against.h"
 
@@ -96,7 +95,10 @@ static int verify(struct te_stream_reader *reader, const char *name, struct te_s
 	return err;
 }
 
-/* The stream is opened first: a live pool is not frozen for nothing. */
+/*
+ * `named`: what it is compared with, or NULL.  The stream is opened first: a live
+ * pool is not frozen for nothing.
+ */
 static enum te_exit verify_named(const char *path, const struct te_source_named *named)
 {
 	struct te_source_opened opened = { NULL, NULL };
@@ -112,7 +114,7 @@ static enum te_exit verify_named(const char *path, const struct te_source_named 
 		return TE_EXIT_FAILED;
 	}
 	te_interrupt_catch();
-	if (named->what || named->metadata)
+	if (named)
 		err = te_source_open_any(named, &opened);
 	if (!err)
 		err = verify(reader, name, opened.source);
@@ -129,31 +131,26 @@ static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "against", required_argument, NULL, 'a' },
-		{ "metadata", required_argument, NULL, 'm' },
-		{ "data", required_argument, NULL, 'd' },
+		TE_SOURCE_DEVICE_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
-	struct te_source_named named = { .live.reader = TE_LIVE_AUTO };
-	int c;
+	struct te_source_options source = { .named.live.reader = TE_LIVE_AUTO };
+	enum te_exit exit = TE_EXIT_DONE;
+	const char *against = NULL;
+	int c, nr_sources;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'a':
-			named.what = optarg;
-			break;
-		case 'm':
-			named.metadata = optarg;
-			break;
-		case 'd':
-			named.data = optarg;
-			break;
-		default:
-			return te_usage(&te_cmd_verify);
-		}
+		if (c == 'a')
+			against = optarg;
+		else
+			exit = te_source_take_option(&source, c, &te_cmd_verify);
+		if (exit != TE_EXIT_DONE)
+			return exit;
 	}
-	if (argc - optind > 1 || !named.metadata != !named.data || (named.what && named.metadata))
+	nr_sources = te_source_options_count(&source, against);
+	if (argc - optind > 1 || nr_sources < 0)
 		return te_usage(&te_cmd_verify);
-	return verify_named(argv[optind], &named);
+	return verify_named(argv[optind], nr_sources ? &source.named : NULL);
 }
 
 const struct te_cmd te_cmd_verify = {

@@ -1,69 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* view: a moment of a live pool as a block device, for other tools. */
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "cmd.h"
 #include "interrupt.h"
-#include "live.h"
 #include "record.h"
 #include "say.h"
+#include "source_options.h"
 
-#define MOST_WINDOW_MS	600000ul
+static enum te_exit open_named(const struct te_live_options *live, const char *view)
+{
+	u64 window_us = 0, bytes = 0;
+
+	te_interrupt_catch();
+	if (te_live_open_view(live, view, &window_us, &bytes))
+		return TE_EXIT_FAILED;
+	te_note("/dev/mapper/%s holds %s; the volumes stood still for %.1f ms", view,
+		te_bytes(bytes), (double)window_us / 1000);
+	return TE_EXIT_DONE;
+}
 
 static enum te_exit open_view(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "volume", required_argument, NULL, 'v' },
-		{ "window-limit", required_argument, NULL, 'w' },
-		{ NULL }
+		TE_SOURCE_MOMENT_OPTIONS,
+		{ NULL, 0, NULL, 0 },
 	};
-	struct te_live_options live = { .reader = TE_LIVE_VIEW };
-	char **volumes = calloc((size_t)argc, sizeof(*volumes)), *end;
-	u64 window_us = 0, bytes = 0;
-	unsigned long ms;
-	int c, err;
+	struct te_source_options source = { .named.live.reader = TE_LIVE_VIEW };
+	enum te_exit exit = TE_EXIT_DONE;
+	int c;
 
-	if (!volumes) {
-		te_error("not enough memory");
-		return TE_EXIT_FAILED;
+	while (exit == TE_EXIT_DONE && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		exit = te_source_take_option(&source, c, &te_cmd_view);
+	if (exit == TE_EXIT_DONE && argc - optind != 2)
+		exit = te_usage(&te_cmd_view);
+	if (exit == TE_EXIT_DONE) {
+		te_source_options_count(&source, argv[optind]);
+		source.named.live.pool = argv[optind];
+		exit = open_named(&source.named.live, argv[optind + 1]);
 	}
-	while ((c = getopt_long(argc, argv, "v:", options, NULL)) != -1) {
-		switch (c) {
-		case 'v':
-			volumes[live.nr_volumes++] = optarg;
-			break;
-		case 'w':
-			ms = strtoul(optarg, &end, 10);
-			if (*end || !ms || ms > MOST_WINDOW_MS) {
-				te_error("--window-limit takes 1 to %lu (milliseconds), not '%s'",
-					 MOST_WINDOW_MS, optarg);
-				free(volumes);
-				return TE_EXIT_USAGE;
-			}
-			live.window_limit_ms = (unsigned int)ms;
-			break;
-		default:
-			free(volumes);
-			return te_usage(&te_cmd_view);
-		}
-	}
-	if (argc - optind != 2) {
-		free(volumes);
-		return te_usage(&te_cmd_view);
-	}
-	live.pool = argv[optind];
-	live.volumes = volumes;
-	te_interrupt_catch();
-	err = te_live_open_view(&live, argv[optind + 1], &window_us, &bytes);
-	free(volumes);
-	if (err)
-		return TE_EXIT_FAILED;
-	te_note("/dev/mapper/%s holds %s; the volumes stood still for %.1f ms", argv[optind + 1],
-		te_bytes(bytes), (double)window_us / 1000);
-	return TE_EXIT_DONE;
+	te_source_options_exit(&source);
+	return exit;
 }
 
 static enum te_exit close_view(int argc, char **argv)
