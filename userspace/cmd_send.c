@@ -222,7 +222,7 @@ const struct te_cmd te_cmd_send = {
 		"  --metadata, --data    devices or image files of a pool that is not active\n"
 		"  -o FILE               instead of standard output; complete or not there at all\n"
 		"  --force               replaces FILE\n"
-		"  --codec none|zlib[:LEVEL]\n"
+		"  --codec none|zlib[:LEVEL]|zstd[:LEVEL]\n"
 		"  --size ID=SECTORS     length of a volume that is not active\n"
 		"  --name ID=NAME        name of a volume that is not active\n"
 		"  --pool-name NAME      likewise of the pool\n"

@@ -40,14 +40,15 @@ struct te_codec {
 };
 
 extern const struct te_codec te_codec_zlib;
+extern const struct te_codec te_codec_zstd;
 
-/* NULL when it is not known, or known but not built. */
+/* NULL when it is not known. */
 const struct te_codec *te_codec_find(unsigned int id);
 
-/* The name of a known codec, built or not; else NULL. */
+/* Its name, or NULL likewise. */
 const char *te_codec_name(unsigned int id);
 
-/* "none", "zlib", "zlib:6".  -EINVAL after one sentence that names what there is. */
+/* "none", "zlib", "zstd:3".  -EINVAL after one sentence that names what there is. */
 int te_codec_parse(const char *text, struct te_codec_choice *choice);
 
 #endif

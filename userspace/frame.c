@@ -76,22 +76,18 @@ static int check_kind(const struct te_frame_header *header, char *why, size_t by
 
 static int check_codec(const struct te_frame_header *header, char *why, size_t bytes)
 {
-	const char *name = te_codec_name(header->codec);
+	const struct te_codec *codec = te_codec_find(header->codec);
 
 	if (!te_frame_kind_name(le16_to_cpu(header->kind)))
 		return 0;	/* is skipped, never decoded */
-	if (!name) {
+	if (!codec) {
 		snprintf(why, bytes, "is encoded by codec %u, which this version does not know",
 			 header->codec);
 		return -EOPNOTSUPP;
 	}
-	if (!te_codec_find(header->codec)) {
-		snprintf(why, bytes, "is encoded by %s, which this thinexport was built without",
-			 name);
-		return -EOPNOTSUPP;
-	}
 	if (header->codec != TE_CODEC_NONE && le16_to_cpu(header->kind) == TE_FRAME_BEGIN) {
-		snprintf(why, bytes, "is BEGIN and encoded by %s, which BEGIN never is", name);
+		snprintf(why, bytes, "is BEGIN and encoded by %s, which BEGIN never is",
+			 codec->name);
 		return -EBADMSG;
 	}
 	return 0;

@@ -83,6 +83,7 @@ wrong_sizes_and_names_are_refused() {
 
 wrong_options_are_usage_errors() {
 	refused 2 "no such codec" send --codec lzma
+	refused 2 "the levels of zstd are 1 to 19" send --codec zstd:20
 	refused 2 "--stream-id takes 32 hexadecimal digits" send --stream-id 1234
 	refused 2 "--window-limit takes" send --window-limit 0
 	refused 2 "--json goes with -n" send --json

@@ -135,11 +135,16 @@ chosen_volumes_arrive_alone() {
 
 compressed_streams_arrive() {
 	travels --mappings 500 --volumes 2 --snapshots 3 --seed 5
-	"$te" send --codec zlib:1 --metadata pool.meta --data pool.data >packed
-	test "$(stat -c %s packed)" -lt "$(stat -c %s stream)"
-	room_for copy pool
-	"$te" receive -i packed --metadata copy.meta --data copy.data
-	same pool copy
+	for codec in zlib:1 zstd zstd:9; do
+		"$te" send --codec $codec --metadata pool.meta --data pool.data >packed
+		test "$(stat -c %s packed)" -lt "$(stat -c %s stream)"
+		"$te" verify packed
+		"$te" info packed >told
+		has "${codec%:*}" told
+		room_for copy pool
+		"$te" receive -i packed --metadata copy.meta --data copy.data
+		same pool copy
+	done
 }
 
 # Blocks that volumes share at different places, and that one volume has twice.

@@ -88,7 +88,6 @@ static void each_field_is_checked(void)
 	REFUSED(kind, cpu_to_le16(TE_FRAME_BEGIN), -EBADMSG, "BEGIN never");
 	REFUSED(flags, cpu_to_le16(TE_FRAME_OPTIONAL), -EBADMSG, "optional");
 	REFUSED(flags, cpu_to_le16(2), -EOPNOTSUPP, "flags 0x2");
-	REFUSED(codec, TE_CODEC_ZSTD, -EOPNOTSUPP, "zstd");
 	REFUSED(codec, 9, -EOPNOTSUPP, "codec 9");
 	REFUSED(codec, TE_CODEC_NONE, -EBADMSG, "stored size");
 	REFUSED(reserved[0], 1, -EOPNOTSUPP, "reserved");

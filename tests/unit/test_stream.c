@@ -12,7 +12,8 @@
 #include "streams.h"
 #include "unit.h"
 
-static const struct te_codec_choice none = { TE_CODEC_NONE, 0 }, zlib = { TE_CODEC_ZLIB, 1 };
+static const struct te_codec_choice none = { TE_CODEC_NONE, 0 }, zlib = { TE_CODEC_ZLIB, 1 },
+				    zstd = { TE_CODEC_ZSTD, 1 };
 
 /* Ops as they were meant: neighbours joined.  Their data, one behind the other. */
 struct told {
@@ -249,6 +250,7 @@ static void random_ops_come_back_as_they_were_given(void)
 	for (seed = 1; seed < 12; seed++) {
 		round_trip(none, seed, 1 + (u32)seed % 4, 40, 300);
 		round_trip(zlib, seed, 1 + (u32)seed % 4, 40, 300);
+		round_trip(zstd, seed, 1 + (u32)seed % 4, 40, 300);
 	}
 }
 
@@ -256,6 +258,7 @@ static void ops_longer_than_a_frame_come_back_whole(void)
 {
 	round_trip(none, 77, 2, 6, 9000);
 	round_trip(zlib, 78, 2, 6, 9000);
+	round_trip(zstd, 79, 2, 6, 9000);
 }
 
 static void more_ops_than_a_frame_holds_come_back(void)
