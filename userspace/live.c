@@ -9,6 +9,7 @@
 #include <thinexport/target.h>
 #include "lock.h"
 #include "lvm_lock.h"
+#include "mark.h"
 #include "moment.h"
 #include "pin.h"
 #include "say.h"
@@ -124,7 +125,13 @@ static int freeze(struct te_live *live)
 	for (i = 0; i < live->run.nr_volumes; i++)
 		snaps[i] = (struct te_window_snap){ live->run.volumes[i].dev_id,
 						    live->run.volumes[i].snap_id };
+	request.mark = te_mark_map(&live->run);
+	if (!request.mark) {
+		free(snaps);
+		return -ENOMEM;
+	}
 	te_window_run(&request, &result);
+	te_mark_unmap(request.mark);
 	free(snaps);
 	live->nr_snaps = result.nr_created;
 	live->reserved = result.reserved;
@@ -183,12 +190,12 @@ static int try_moment(struct te_live *live, const struct te_live_options *option
 		err = te_pool_refresh(&live->pool);
 	if (err)
 		return err;
+	err = te_moment_verify(&live->moment, &live->run, &live->pool, &live->others);
+	if (err)
+		return err;
 	live->run.phase = TE_RUN_HELD;
 	live->run.held_root = live->pool.held_root;
-	err = te_run_save(&live->run);
-	if (!err)
-		err = te_moment_verify(&live->moment, &live->run, &live->pool, &live->others);
-	return err;
+	return te_run_save(&live->run);
 }
 
 static int try_moments(struct te_live *live, const struct te_live_options *options,

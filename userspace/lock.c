@@ -14,7 +14,6 @@
 
 #include "say.h"
 
-#define LOCK_FOLDER	"/run/thinexport"
 #define TRIES		30		/* of 100 ms */
 
 static void name_owner(int fd, const char *pool_name)
@@ -45,12 +44,12 @@ int te_lock_pool(const char *pool_name)
 	char path[PATH_MAX], owner[32];
 	int fd, err, bytes;
 
-	if (mkdir(LOCK_FOLDER, 0700) && errno != EEXIST) {
+	if (mkdir(TE_LOCK_FOLDER, 0700) && errno != EEXIST) {
 		err = -errno;
-		te_error("cannot make %s: %s", LOCK_FOLDER, strerror(-err));
+		te_error("cannot make %s: %s", TE_LOCK_FOLDER, strerror(-err));
 		return err;
 	}
-	snprintf(path, sizeof(path), "%s/%s.lock", LOCK_FOLDER, pool_name);
+	snprintf(path, sizeof(path), "%s/%s.lock", TE_LOCK_FOLDER, pool_name);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		err = -errno;

@@ -7,6 +7,8 @@
 #ifndef TE_LOCK_H
 #define TE_LOCK_H
 
+#define TE_LOCK_FOLDER	"/run/thinexport"
+
 /*
  * A descriptor that holds the lock of the pool of this dm name, or -errno after
  * one sentence: -EBUSY tells who has it.  Waits a moment for one who is just

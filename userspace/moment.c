@@ -430,7 +430,7 @@ void te_moment_sync(const struct te_moment *moment)
 		sync_device(moment->freeze[i]);
 }
 
-int te_moment_verify(const struct te_moment *moment, const struct te_run *run,
+int te_moment_verify(const struct te_moment *moment, struct te_run *run,
 		     const struct te_pool *pool, const struct te_moment_ids *others)
 {
 	const struct te_details *volume, *snap;
@@ -440,10 +440,15 @@ int te_moment_verify(const struct te_moment *moment, const struct te_run *run,
 
 	if (err)
 		return err;
+	/* Another program's snapshots between the choice and the window count too. */
+	snap = te_peek_find(&held, run->volumes[0].snap_id);
+	if (snap)
+		run->time_before = snap->creation_time - 1;
 	for (i = 0; i < run->nr_volumes && !err; i++) {
 		volume = te_peek_find(&held, run->volumes[i].dev_id);
 		snap = te_peek_find(&held, run->volumes[i].snap_id);
-		if (!volume || !snap || volume->root != snap->root) {
+		if (!volume || !snap || volume->root != snap->root ||
+		    snap->creation_time != te_run_creation_time(run, i)) {
 			te_error("%s: volume %u and its snapshot differ in the metadata snapshot: another program wrote to the pool's metadata meanwhile; try again",
 				 pool->dm.name, run->volumes[i].dev_id);
 			err = -EIO;

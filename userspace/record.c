@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <thinexport/target.h>
+#include "mark.h"
 #include "say.h"
 
 #define FOLDER	"/var/lib/thinexport"
@@ -64,6 +65,11 @@ void te_run_exit(struct te_run *run)
 	free(run->volumes);
 	free(run->suspends);
 	memset(run, 0, sizeof(*run));
+}
+
+u32 te_run_creation_time(const struct te_run *run, size_t index)
+{
+	return run->time_before + 1 + (u32)index;
 }
 
 void te_run_pin_uuid(const struct te_run *run, u32 snap_id, char uuid[TE_DM_UUID_BYTES])
@@ -210,6 +216,7 @@ int te_run_drop(const struct te_run *run)
 	char path[PATH_MAX];
 	int err = 0;
 
+	te_mark_drop(run);
 	record_path(run, UNFINISHED, path);
 	unlink(path);
 	record_path(run, SUFFIX, path);

@@ -12,7 +12,8 @@
  *	window	before the window.  Any part of what it names may exist, and what it
  *		names may be suspended, by us.
  *	held	after the window.  All snapshots exist, nothing is suspended, and
- *		the metadata snapshot is ours: its block is known.
+ *		the metadata snapshot is ours: its block is known.  Until then
+ *		time_before is a guess that another program's snapshot makes wrong.
  *	open	the metadata snapshot is released; for a view: it is open.
  *
  * So whenever a run dies, its record tells a superset of what it left, and
@@ -51,7 +52,7 @@ struct te_run {
 	u32 pid;
 	u64 started;			/* seconds since 1970 */
 	enum te_run_phase phase;
-	u32 time_before;		/* the superblock's, before the first snapshot */
+	u32 time_before;		/* the superblock's, right before the first snapshot */
 	u64 held_root;			/* phase held: block of the metadata snapshot */
 	struct te_run_volume *volumes;
 	size_t nr_volumes;
@@ -63,6 +64,9 @@ struct te_run {
 int te_run_init(struct te_run *run, const struct te_pool *pool, const char *view);
 void te_run_exit(struct te_run *run);	/* frees what it points to */
 
+/* creation_time of the snapshot of volumes[index]: dm-thin counts one up for each. */
+u32 te_run_creation_time(const struct te_run *run, size_t index);
+
 /* Names and uuids of the run's devices. */
 void te_run_pin_uuid(const struct te_run *run, u32 snap_id, char uuid[TE_DM_UUID_BYTES]);
 void te_run_pin_name(const struct te_run *run, u32 snap_id, char name[TE_DM_NAME_BYTES]);
@@ -72,7 +76,7 @@ void te_run_view_name(const struct te_run *run, char name[TE_DM_NAME_BYTES]);
 /* Writes or rewrites the record, on disk when it returns.  -errno after one sentence. */
 int te_run_save(const struct te_run *run);
 
-/* Takes it away, likewise.  A record that is not there is fine. */
+/* Takes it away, likewise, and its mark (mark.h).  A record that is not there is fine. */
 int te_run_drop(const struct te_run *run);
 
 /*

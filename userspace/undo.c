@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "mark.h"
 #include "peek.h"
 #include "say.h"
 
@@ -12,8 +13,8 @@ struct undoing {
 	const struct te_run *run;
 	const struct te_undo *undo;
 	struct te_pool pool;
-	bool active;			/* the pool is, and pool tells of it */
 	int err;			/* the first failure */
+	bool left;			/* something that may be the run's */
 };
 
 static void failed(struct undoing *at, int err)
@@ -134,7 +135,7 @@ static bool is_our_moment(const struct te_run *run, const struct te_peek *held)
 		volume = te_peek_find(held, run->volumes[i].dev_id);
 		snap = te_peek_find(held, run->volumes[i].snap_id);
 		if (!volume || !snap || volume->root != snap->root ||
-		    snap->creation_time <= run->time_before)
+		    snap->creation_time != te_run_creation_time(run, i))
 			return false;
 	}
 	return true;
@@ -143,6 +144,7 @@ static bool is_our_moment(const struct te_run *run, const struct te_peek *held)
 static bool held_root_is_ours(struct undoing *at)
 {
 	const struct te_run *run = at->run;
+	enum te_mark mark = te_mark_read(run);
 	struct te_peek held;
 	bool ours;
 	int err;
@@ -150,7 +152,8 @@ static bool held_root_is_ours(struct undoing *at)
 	if (at->undo->known)
 		return at->undo->reserved;
 	if (run->phase == TE_RUN_OPEN ||
-	    (run->phase == TE_RUN_HELD && at->pool.held_root != run->held_root))
+	    (run->phase == TE_RUN_HELD && at->pool.held_root != run->held_root) ||
+	    (run->phase == TE_RUN_WINDOW && mark == TE_MARK_BEGUN))
 		return false;
 	err = te_peek_pool(&at->pool, true, &held);
 	if (err) {
@@ -159,6 +162,13 @@ static bool held_root_is_ours(struct undoing *at)
 	}
 	ours = is_our_moment(run, &held);
 	te_peek_free(&held);
+	if (ours && run->phase == TE_RUN_WINDOW && mark == TE_MARK_LOST) {
+		te_error("%s: the pool has a metadata snapshot (block %llu) that this run or, after it, another program has taken: the machine went down and nothing tells; left. If no other program uses it, `dmsetup message %s 0 release_metadata_snap`",
+			 run->pool_name, (unsigned long long)at->pool.held_root,
+			 run->pool_name);
+		at->left = true;
+		return false;
+	}
 	return ours;
 }
 
@@ -212,8 +222,16 @@ static void delete_snapshots(struct undoing *at)
 	}
 	for (i = 0; i < run->nr_volumes; i++) {
 		snap = te_peek_find(&now, run->volumes[i].snap_id);
-		if (snap && snap->creation_time > run->time_before)
+		if (!snap)
+			continue;
+		if (snap->creation_time == te_run_creation_time(run, i)) {
 			delete_one(at, &run->volumes[i]);
+			continue;
+		}
+		te_error("%s: volume %u has the id of a snapshot of this run but another time of creation (%u, not %u), so it may be another program's: left. If nobody needs it, `dmsetup message %s 0 'delete %u'`",
+			 run->pool_name, snap->dev_id, snap->creation_time,
+			 te_run_creation_time(run, i), run->pool_name, snap->dev_id);
+		at->left = true;
 	}
 	te_peek_free(&now);
 }
@@ -254,5 +272,5 @@ int te_undo_run(const struct te_run *run, const struct te_undo *undo)
 	undo_in_pool(&at);
 	if (!at.err && !undo->dry)
 		at.err = te_run_drop(run);
-	return at.err;
+	return !at.err && at.left ? -EUCLEAN : at.err;
 }

@@ -15,10 +15,11 @@
  *
  * Whether a snapshot or the metadata snapshot is the run's, its maker knows.
  * After its death the metadata tells: a snapshot of the record's id is the run's
- * when it was created later than the record says the pool's time was; the
+ * when it was created at the very time of the pool that its turn had; the
  * metadata snapshot is, when in it every volume's tree has the same root as its
- * snapshot's, which only the moment of the window had, and (once the record
- * says) when it lies in the recorded block.
+ * snapshot's, which only the moment of the window had, and when it lies in the
+ * recorded block or, in a record from before the window, the mark says that it was
+ * taken.  What is not proved to be the run's is left and told of.
  */
 #ifndef TE_UNDO_H
 #define TE_UNDO_H
@@ -36,7 +37,10 @@ struct te_undo {
 	bool tell;			/* say what is done */
 };
 
-/* 0 or -errno after one sentence; whatever fails, the rest is still tried. */
+/*
+ * 0 or -errno after one sentence; whatever fails, the rest is still tried.
+ * -EUCLEAN: something was left that may be the run's, and the record is gone.
+ */
 int te_undo_run(const struct te_run *run, const struct te_undo *undo);
 
 #endif

@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "crew.h"
+#include "mark.h"
 #include "watchdog.h"
 
 /* All that the window needs, in one piece of shared memory. */
 struct window {
 	struct te_watch watch;
+	_Atomic int *mark;
 	struct te_dm_call suspend_pool;
 	struct te_dm_call reserve;
 	struct te_dm_call *suspends;	/* thins, in order */
@@ -41,6 +43,7 @@ static void fill(struct window *window, const struct te_window_request *request)
 	char message[64];
 	size_t i;
 
+	window->mark = request->mark;
 	window->nr_thins = request->nr_thins;
 	window->nr_snaps = request->nr_snaps;
 	window->suspends = resumes + 1 + request->nr_thins;
@@ -132,8 +135,10 @@ static void take_moment(struct window *window, struct te_window_result *result)
 	for (i = 0; i < window->nr_snaps; i++)
 		if (!step(window, &window->snaps[i], TE_WINDOW_SNAP, i, result))
 			return;
+	atomic_store(window->mark, TE_MARK_RESERVING);
 	if (!step(window, &window->reserve, TE_WINDOW_RESERVE, 0, result))
 		return;
+	atomic_store(window->mark, TE_MARK_RESERVED);
 	if (!atomic_compare_exchange_strong(&window->watch.moment, &open, TE_MOMENT_TAKEN))
 		fail(result, TE_WINDOW_LATE, 0, -ETIMEDOUT);
 }

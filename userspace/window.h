@@ -34,6 +34,7 @@
 #ifndef TE_WINDOW_H
 #define TE_WINDOW_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "core/seam.h"
@@ -53,6 +54,7 @@ struct te_window_request {
 	const struct te_window_snap *snaps;
 	size_t nr_snaps;
 	u32 limit_ms;
+	_Atomic int *mark;		/* mark.h; set as the metadata snapshot is taken */
 };
 
 enum te_window_step {

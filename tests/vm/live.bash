@@ -9,7 +9,7 @@ if ls $te_records/*.record >/dev/null 2>&1; then
 	skip_all "there are records in $te_records, of other runs"
 fi
 later te_forget_records
-te_forget_records() { rm -f $te_records/*.record; }
+te_forget_records() { rm -f $te_records/*.record /run/thinexport/*.window; }
 
 # Two volumes with contents: p, v0, v1.
 small_pool() { # small_pool NAME
@@ -78,7 +78,7 @@ held_root() { # held_root POOL: block of its metadata snapshot, or -
 	dmsetup status "$1" | cut -d' ' -f7
 }
 
-# No device, no metadata snapshot, no suspension, no record of ours.
+# No device, no metadata snapshot, no suspension, no record, no mark of ours.
 nothing_is_left() { # nothing_is_left POOL
 	if dmsetup info -c --noheadings -o name,uuid | grep THINEXPORT-; then
 		echo "a device is left"
@@ -91,6 +91,10 @@ nothing_is_left() { # nothing_is_left POOL
 	[ "$(held_root "$1")" = - ] || { echo "a metadata snapshot is left"; return 1; }
 	if ls "$te_records" | grep .; then
 		echo "a record is left"
+		return 1
+	fi
+	if ls /run/thinexport | grep '\.window$'; then
+		echo "a mark is left"
 		return 1
 	fi
 }

@@ -148,14 +148,18 @@ a_sender_told_to_stop_undoes_its_work() {
 	deactivate v0 v1 p
 }
 
+kill_held_sender() {
+	kill -9 $te_sender
+	wait $te_sender || true
+	exec 8>&-
+}
+
 after_a_reboot_cleanup_finds_the_snapshots() {
 	local sender boot metadata
 	small_pool p
 	read -r metadata _ < <(pool_devices p)
 	hold_sender --direct p
-	kill -9 $te_sender
-	wait $te_sender || true
-	exec 8>&-
+	kill_held_sender
 	# What a reboot leaves: the record of another boot, and no device.
 	dmsetup ls | sed -n 's/^\(thinexport-[^ \t]*\).*/\1/p' | xargs -n1 dmsetup remove --retry
 	deactivate v0 v1
@@ -169,24 +173,60 @@ after_a_reboot_cleanup_finds_the_snapshots() {
 	has_only "$metadata" 0 1
 }
 
-cleanup_leaves_what_is_not_the_run_s() {
+cleanup_leaves_snapshots_of_another_time() {
 	local metadata
 	small_pool p
 	read -r metadata _ < <(pool_devices p)
-	# Somebody else's snapshot has an id that a record claims, but it is older.
 	hold_sender --direct p
-	kill -9 $te_sender
-	wait $te_sender || true
-	exec 8>&-
-	sed -i 's/^time_before .*/time_before 1000/; s/^phase .*/phase window/' $te_records/*
-	message p release_metadata_snap 2>/dev/null || true
+	kill_held_sender
+	# As if they were somebody else's: the run's own would have been created later.
+	sed -i 's/^time_before .*/time_before 1/' $te_records/*.record
+	fails_with 'another time of creation \(1, not 2\).*left.*delete 16777215' \
+		thinexport cleanup p
+	nothing_is_left p
+	message p delete 16777215
+	message p delete 16777214
+	deactivate v0 v1 p
+	has_only "$metadata" 0 1
+}
+
+# A run that died in its window after MARK, and then a metadata snapshot of the pool,
+# which nobody has written to since: it looks like the run's own.
+dead_with_mark() { # dead_with_mark MARK
+	local mark
+	hold_sender --direct p
+	kill_held_sender
+	mark=$(echo /run/thinexport/p.*.window)
+	[ -e "$mark" ]
+	sed -i 's/^phase .*/phase window/' $te_records/*.record
+	case $1 in
+	lost) rm "$mark" ;;
+	*) printf "\\$1\\0\\0\\0" | dd of="$mark" conv=notrunc status=none ;;
+	esac
 	message p reserve_metadata_snap
+}
+
+cleanup_releases_the_metadata_snapshot_only_if_the_run_took_it() {
+	local metadata
+	small_pool p
+	read -r metadata _ < <(pool_devices p)
+	dead_with_mark 1
 	thinexport cleanup p
 	[ "$(held_root p)" != - ]
 	message p release_metadata_snap
 	nothing_is_left p
-	message p delete 16777215
-	message p delete 16777214
+
+	dead_with_mark 3
+	thinexport cleanup p
+	nothing_is_left p
+
+	# After a reboot nothing tells.
+	dead_with_mark lost
+	fails_with 'this run or, after it, another program.*release_metadata_snap' \
+		thinexport cleanup p
+	[ "$(held_root p)" != - ]
+	message p release_metadata_snap
+	nothing_is_left p
 	deactivate v0 v1 p
 	has_only "$metadata" 0 1
 }
@@ -197,5 +237,6 @@ run_tests \
 	a_window_over_its_limit_is_ended_and_nothing_is_sent \
 	a_sender_told_to_stop_undoes_its_work \
 	after_a_reboot_cleanup_finds_the_snapshots \
-	cleanup_leaves_what_is_not_the_run_s \
+	cleanup_leaves_snapshots_of_another_time \
+	cleanup_releases_the_metadata_snapshot_only_if_the_run_took_it \
 	killed_50_times_and_cleaned_up_nothing_is_left
