@@ -14,6 +14,7 @@ struct volume {
 	u32 creation_time;
 	u64 transaction_id;
 	u64 mapped_blocks;
+	bool dropped;
 	struct te_tree_root tree;
 };
 
@@ -29,6 +30,7 @@ struct te_build {
 	u64 next_pool;			/* so do new pool blocks: none is given twice */
 	u8 *ids;			/* bit map of device ids in use */
 	u64 used_blocks;
+	u64 used_data_blocks;
 	struct thin_disk_superblock superblock;
 };
 
@@ -85,16 +87,23 @@ static struct volume *last_volume(struct te_build *build)
 	return &build->volumes[build->nr_volumes - 1];
 }
 
-int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume)
+static int take_id(struct te_build *build, u32 id)
 {
-	u32 id = volume->dev_id;
-
 	if (id > THIN_DEV_ID_MAX || build->ids[id / 8] & 1u << id % 8) {
 		te_error("volume id %u %s", id,
 			 id > THIN_DEV_ID_MAX ? "has more than 24 bits" : "comes twice");
 		return -EINVAL;
 	}
 	build->ids[id / 8] |= (u8)(1u << id % 8);
+	return 0;
+}
+
+int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume)
+{
+	int err = volume->dropped ? 0 : take_id(build, volume->dev_id);
+
+	if (err)
+		return err;
 	if (build->nr_volumes == build->room) {
 		size_t room = build->room ? build->room * 2 : 64;
 		struct volume *volumes = realloc(build->volumes, room * sizeof(*volumes));
@@ -108,9 +117,10 @@ int te_build_volume_begin(struct te_build *build, const struct te_build_volume *
 	}
 	build->nr_volumes++;
 	*last_volume(build) = (struct volume) {
-		.dev_id = id,
+		.dev_id = volume->dev_id,
 		.creation_time = volume->creation_time,
 		.transaction_id = volume->transaction_id,
+		.dropped = volume->dropped,
 	};
 	te_tree_reset(&build->tree);
 	build->arriving = true;
@@ -206,6 +216,17 @@ static int by_id(const void *a, const void *b)
 	return left->dev_id < right->dev_id ? -1 : left->dev_id > right->dev_id;
 }
 
+/* What is not to be in the pool has served. */
+static void forget_dropped(struct te_build *build)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < build->nr_volumes; i++)
+		if (!build->volumes[i].dropped)
+			build->volumes[kept++] = build->volumes[i];
+	build->nr_volumes = kept;
+}
+
 static int count(struct te_build *build, struct te_counts *counts)
 {
 	u64 *roots = te_alloc(build->nr_volumes * sizeof(*roots));
@@ -273,11 +294,13 @@ int te_build_finish(struct te_build *build)
 	struct te_counts counts;
 	int err;
 
+	forget_dropped(build);
 	if (build->nr_volumes)
 		qsort(build->volumes, build->nr_volumes, sizeof(*build->volumes), by_id);
 	err = count(build, &counts);
 	if (err)
 		return err;
+	build->used_data_blocks = counts.nr_data_used;
 	te_store_forget_summaries(&build->store);
 	err = write_volumes(build, sizeof(__le64), fill_root, &mapping_root);
 	if (!err)
@@ -337,6 +360,11 @@ int te_build_commit(struct te_build *build)
 u64 te_build_used_blocks(const struct te_build *build)
 {
 	return build->used_blocks;
+}
+
+u64 te_build_used_data_blocks(const struct te_build *build)
+{
+	return build->used_data_blocks;
 }
 
 /* Nodes of a tree with so many entries, packed. */

@@ -12,6 +12,10 @@
  * is read once in order and counted.  The superblock is written last, by
  * te_build_commit alone; before that the device is no pool.
  *
+ * A volume may be dropped: built like any other, so that later ones share what
+ * they took over from it, but neither counted nor listed.  The nodes and blocks
+ * that it alone has are then free in the space maps.
+ *
  * Times.  Every mapping gets one of two: SHARED_TIME (0) when several volumes
  * have its block, else the pool's own time, which is also every volume's
  * snapshotted_time.  dm-thin takes a mapping that is older than the volume's
@@ -38,6 +42,8 @@ struct te_build_volume {
 	u32 dev_id;
 	u64 transaction_id;
 	u32 creation_time;
+	bool dropped;			/* there for later ones to take over from, and
+					 * no volume of the pool; its id does not count */
 };
 
 /*
@@ -70,8 +76,9 @@ int te_build_finish(struct te_build *build);
 /* After the data and all of the above is on disk: the superblock, and fsync. */
 int te_build_commit(struct te_build *build);
 
-/* Metadata blocks used (after finish). */
+/* Metadata blocks used, and data blocks that a volume of the pool maps (after finish). */
 u64 te_build_used_blocks(const struct te_build *build);
+u64 te_build_used_data_blocks(const struct te_build *build);
 
 /*
  * Fewest metadata blocks that such a pool needs, everything packed and shared: a

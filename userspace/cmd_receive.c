@@ -6,8 +6,10 @@
 
 #include "cmd.h"
 #include "interrupt.h"
+#include "listing.h"
 #include "progress.h"
 #include "receive.h"
+#include "receive_list.h"
 #include "say.h"
 #include "stream_read.h"
 
@@ -15,8 +17,46 @@ struct options {
 	const char *input;
 	const char *metadata;
 	const char *data;
+	struct te_choice choice;
 	bool force;
+	bool dry;
+	bool json;
 };
+
+static enum te_exit take_option(struct options *options, int c)
+{
+	switch (c) {
+	case 'i':
+		options->input = optarg;
+		break;
+	case 'm':
+		options->metadata = optarg;
+		break;
+	case 'd':
+		options->data = optarg;
+		break;
+	case 'v':
+		return te_words_add(&options->choice.volumes, optarg) ? TE_EXIT_FAILED :
+									TE_EXIT_DONE;
+	case 'r':
+		return te_words_add(&options->choice.renames, optarg) ? TE_EXIT_FAILED :
+									TE_EXIT_DONE;
+	case 'p':
+		return te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
+	case 'f':
+		options->force = true;
+		break;
+	case 'n':
+		options->dry = true;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	default:
+		return te_usage(&te_cmd_receive);
+	}
+	return TE_EXIT_DONE;
+}
 
 static enum te_exit parse(int argc, char **argv, struct options *options)
 {
@@ -24,28 +64,20 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "input", required_argument, NULL, 'i' },
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "data", required_argument, NULL, 'd' },
+		{ "volume", required_argument, NULL, 'v' },
+		{ "rename", required_argument, NULL, 'r' },
+		{ "progress", required_argument, NULL, 'p' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL }
 	};
+	enum te_exit exit;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:", names, NULL)) != -1) {
-		switch (c) {
-		case 'i':
-			options->input = optarg;
-			break;
-		case 'm':
-			options->metadata = optarg;
-			break;
-		case 'd':
-			options->data = optarg;
-			break;
-		case 'f':
-			options->force = true;
-			break;
-		default:
-			return te_usage(&te_cmd_receive);
-		}
+	while ((c = getopt_long(argc, argv, "i:n", names, NULL)) != -1) {
+		exit = take_option(options, c);
+		if (exit != TE_EXIT_DONE)
+			return exit;
 	}
 	if (optind != argc || !options->metadata || !options->data)
 		return te_usage(&te_cmd_receive);
@@ -60,36 +92,65 @@ static void say_totals(const struct te_receive_totals *totals, double seconds)
 		totals->nr_volumes, totals->nr_volumes == 1 ? "" : "s",
 		te_bytes(totals->data_bytes), te_bytes(totals->zero_bytes),
 		te_bytes(totals->metadata_bytes), te_bytes((u64)((double)bytes / seconds)));
+	if (totals->skipped_bytes)
+		te_note("%s of other volumes alone was not received",
+			te_bytes(totals->skipped_bytes));
+	if (totals->unused_bytes)
+		te_note("%s of it is of no volume that was chosen, and is free in the new pool",
+			te_bytes(totals->unused_bytes));
 }
 
-static enum te_exit receive(int argc, char **argv)
+static int receive_into(struct options *options, int fd, const char *name,
+			const struct te_target *target)
 {
-	struct options options = { .force = false };
 	struct te_receive_totals totals;
+	int err;
+
+	if (options->dry)
+		return te_receive_list(fd, name, target, &options->choice, options->json);
+	err = te_receive(fd, name, target, &options->choice, options->force, &totals);
+	if (err)
+		return err;
+	if (!options->json) {
+		say_totals(&totals, te_progress_seconds());
+		return 0;
+	}
+	te_receive_totals_json(&options->choice, &totals, te_progress_seconds());
+	return te_listing_end() == TE_EXIT_DONE ? 0 : -EIO;
+}
+
+static enum te_exit receive(struct options *options)
+{
 	struct te_target target;
 	const char *name;
 	int fd, err;
 
-	if (parse(argc, argv, &options) != TE_EXIT_DONE)
-		return TE_EXIT_USAGE;
 	te_interrupt_catch();
-	fd = te_stream_open(options.input, &name);
+	fd = te_stream_open(options->input, &name);
 	if (fd < 0)
 		return TE_EXIT_FAILED;
-	err = te_target_open(&target, options.metadata, options.data, options.force);
+	err = te_target_open(&target, options->metadata, options->data, options->force);
 	if (!err) {
-		err = te_receive(fd, name, &target, options.force, &totals);
+		err = receive_into(options, fd, name, &target);
 		if (err == -EINTR)
-			te_error("interrupted: %s and %s hold no pool", options.metadata,
-				 options.data);
+			te_error("interrupted: nothing was received into %s and %s",
+				 options->metadata, options->data);
 		te_target_close(&target);
 	}
 	if (fd != STDIN_FILENO)
 		close(fd);
-	if (err)
-		return TE_EXIT_FAILED;
-	say_totals(&totals, te_progress_seconds());
-	return TE_EXIT_DONE;
+	return err ? TE_EXIT_FAILED : TE_EXIT_DONE;
+}
+
+static enum te_exit run(int argc, char **argv)
+{
+	struct options options = { .force = false };
+	enum te_exit exit = parse(argc, argv, &options);
+
+	if (exit == TE_EXIT_DONE)
+		exit = receive(&options);
+	te_choice_exit(&options.choice);
+	return exit;
 }
 
 const struct te_cmd te_cmd_receive = {
@@ -99,9 +160,16 @@ const struct te_cmd te_cmd_receive = {
 	.help = "  -i, --input FILE     the stream; standard input without it\n"
 		"      --metadata PATH  device, or file, that the new pool's metadata goes to\n"
 		"      --data PATH      device, or file, that its data goes to\n"
+		"      --volume ID|NAME receives only this volume; may be repeated\n"
+		"      --rename OLD=NEW gives a volume (ID or NAME) another name, or, when\n"
+		"                       NEW is a number, another device id; may be repeated\n"
 		"      --force          overwrite what either holds\n"
+		"      --progress auto|json|none\n"
+		"                       on a terminal; as JSON lines on stderr; not at all\n"
+		"      --json           the totals as JSON on standard output\n"
+		"  -n [--json]          tells what would be made and whether it fits\n"
 		"\n"
 		"Files must be there, with the sizes the pool is to have.  Until all has\n"
 		"arrived and is on disk there is no pool.\n",
-	.run = receive,
+	.run = run,
 };

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "listing.h"
 #include "output.h"
+#include "progress.h"
 #include "say.h"
 #include "send.h"
 #include "send_list.h"
@@ -51,6 +52,8 @@ static enum te_exit take_option(struct options *options, int c)
 			return TE_EXIT_DONE;
 		te_error("--stream-id takes 32 hexadecimal digits, not '%s'", optarg);
 		return TE_EXIT_USAGE;
+	case 'p':
+		return te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 	case 'n':
 		options->dry = true;
 		return TE_EXIT_DONE;
@@ -74,6 +77,7 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "output", required_argument, NULL, 'o' },
 		{ "codec", required_argument, NULL, 'c' },
 		{ "stream-id", required_argument, NULL, 'i' },
+		{ "progress", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "force", no_argument, NULL, 'f' },
 		{ NULL }
@@ -229,6 +233,8 @@ const struct te_cmd te_cmd_send = {
 		"  --stream-id HEX       32 digits; the same pool then gives the same bytes\n"
 		"  --direct              reads a live pool without a view\n"
 		"  --window-limit MS     longest time a live pool's volumes may stand still\n"
+		"  --progress auto|json|none\n"
+		"                        on a terminal; as JSON lines on stderr; not at all\n"
 		"  -n [--json]           tells what would be sent\n",
 	.run = run,
 };

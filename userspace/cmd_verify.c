@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "interrupt.h"
 #include "listing.h"
+#include "progress.h"
 #include "say.h"
 #include "source_options.h"
 #include "utf8.h"
@@ -23,9 +24,28 @@ struct verified {
 	u64 zero_sectors;
 };
 
+static u64 provisioned_bytes(const struct te_record *record)
+{
+	u64 sectors = 0;
+	size_t i;
+
+	for (i = 0; i < record->ops.nr_ops; i++) {
+		unsigned int kind = le16_to_cpu(record->ops.ops[i].kind);
+
+		if (kind == TE_OP_DATA || kind == TE_OP_ZERO)
+			sectors += le64_to_cpu(record->ops.ops[i].length);
+	}
+	return sectors * 512;
+}
+
 static void count(struct verified *verified, const struct te_record *record)
 {
 	verified->frames++;
+	if (record->kind == TE_RECORD_BEGIN)
+		te_progress_begin(TE_PROGRESS_VERIFY,
+				  le64_to_cpu(record->begin->provisioned_sectors) * 512);
+	if (record->kind == TE_RECORD_OPS)
+		te_progress_add(provisioned_bytes(record));
 	if (record->kind == TE_RECORD_SKIPPED)
 		verified->skipped_frames++;
 	if (record->kind != TE_RECORD_END)
@@ -80,6 +100,7 @@ static int verify(struct te_stream_reader *reader, const char *name, struct te_s
 
 	if (!source || against)
 		err = read_through(reader, against, &verified);
+	te_progress_end();
 	if (!err)
 		print(name, te_stream_read_bytes(reader), &verified);
 	if (!err && against && te_against_nr_different(against)) {
@@ -131,6 +152,7 @@ static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "against", required_argument, NULL, 'a' },
+		{ "progress", required_argument, NULL, 'p' },
 		TE_SOURCE_DEVICE_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -142,6 +164,8 @@ static enum te_exit run(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'a')
 			against = optarg;
+		else if (c == 'p')
+			exit = te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 		else
 			exit = te_source_take_option(&source, c, &te_cmd_verify);
 		if (exit != TE_EXIT_DONE)
@@ -159,6 +183,8 @@ const struct te_cmd te_cmd_verify = {
 	.summary = "checks all of a stream, and against a pool",
 	.help = "Reads standard input without STREAM or for \"-\".\n\n"
 		"  --against SOURCE      compares with a pool, a view or an image of one\n"
-		"  --metadata, --data    compares with a pool that is not active\n",
+		"  --metadata, --data    compares with a pool that is not active\n"
+		"  --progress auto|json|none\n"
+		"                        on a terminal; as JSON lines on stderr; not at all\n",
 	.run = run,
 };

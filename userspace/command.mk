@@ -25,7 +25,7 @@ COMMAND_SRC += survey sharer plan read_ahead send send_list output
 # The stream
 COMMAND_SRC += codec codec_zlib codec_zstd frame catalog stream_write stream_check stream_read
 # Back: placement and metadata
-COMMAND_SRC += receive target place build build_tree build_copy build_store build_count build_space_map
+COMMAND_SRC += choice choice_scan room receive receive_list target place build build_tree build_copy build_store build_count build_space_map
 # Told and compared
 COMMAND_SRC += dump info info_stream info_source mapping verify_against
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)

@@ -20,6 +20,7 @@
 #include "interrupt.h"
 #include "place.h"
 #include "progress.h"
+#include "room.h"
 #include "say.h"
 #include "stream_read.h"
 
@@ -36,8 +37,11 @@ struct run {
 struct receive {
 	const char *name;		/* of the stream */
 	const struct te_target *target;
+	struct te_choice *choice;
 	bool force;
 	struct te_receive_totals *totals;
+	struct te_stream_reader *reader;
+	struct te_begin begin;
 	struct te_place_writer *place;
 	struct te_build *build;
 	u32 block_sectors;
@@ -45,7 +49,9 @@ struct receive {
 	u64 received_sectors;
 
 	/* Of the volume that is arriving. */
-	u32 dev_id;
+	u32 dev_id;			/* in the stream */
+	enum te_choice_use use;
+	u64 skipped_sectors;		/* provisioned there, and not received */
 	bool has_parent;
 	u32 parent;
 	u64 volume_sectors;		/* that it announced to map */
@@ -58,97 +64,79 @@ static u64 to_bytes(u64 sectors)
 	return sectors * SECTOR_BYTES;
 }
 
-static u64 target_blocks(const struct receive *receive, const struct te_begin *begin)
+/* The target is not touched before the catalog says what there is to choose from. */
+static void take_begin(struct receive *receive, const struct te_begin *begin)
 {
-	return receive->target->data.bytes / to_bytes(le32_to_cpu(begin->data_block_sectors));
-}
-
-static u64 metadata_blocks(const struct receive *receive)
-{
-	u64 blocks = receive->target->metadata.bytes / THIN_METADATA_BLOCK_BYTES;
-
-	return blocks < THIN_METADATA_MAX_BLOCKS ? blocks : THIN_METADATA_MAX_BLOCKS;
-}
-
-static int refuse_size(const struct te_target_part *part, const char *what, u64 wanted_blocks,
-		       u64 blocks, u64 block_bytes)
-{
-	te_error("%s is too small: %s needs %s%" PRIu64 " blocks of %s, it has %" PRIu64
-		 "; %" PRIu64 " bytes more are needed", part->path, what,
-		 block_bytes == THIN_METADATA_BLOCK_BYTES ? "at least " : "", wanted_blocks,
-		 te_bytes(block_bytes), blocks, wanted_blocks * block_bytes - part->bytes);
-	return -ENOSPC;
-}
-
-/* Room for all that BEGIN announces, on both. */
-static int check_room(const struct receive *receive, const struct te_begin *begin)
-{
-	u64 block_sectors = le32_to_cpu(begin->data_block_sectors);
-	u64 wanted = DIV_ROUND_UP(receive->provisioned_sectors, block_sectors);
-	u64 blocks = target_blocks(receive, begin);
-
-	if (blocks < wanted || !blocks)
-		return refuse_size(&receive->target->data, "the data", wanted ? wanted : 1, blocks,
-				   to_bytes(block_sectors));
-	wanted = te_build_estimate(blocks, metadata_blocks(receive),
-				   le32_to_cpu(begin->nr_volumes), wanted);
-	if (metadata_blocks(receive) < wanted)
-		return refuse_size(&receive->target->metadata, "the metadata", wanted,
-				   metadata_blocks(receive), THIN_METADATA_BLOCK_BYTES);
-	return 0;
-}
-
-static int take_begin(struct receive *receive, const struct te_begin *begin)
-{
-	u32 newest = le32_to_cpu(begin->max_creation_time);
-	struct te_build_pool pool = {
-		.block_sectors = le32_to_cpu(begin->data_block_sectors),
-		.nr_data_blocks = target_blocks(receive, begin),
-		.nr_metadata_blocks = metadata_blocks(receive),
-		.transaction_id = le64_to_cpu(begin->transaction_id),
-		.time = newest + 1,
-	};
-	int err;
-
-	receive->block_sectors = pool.block_sectors;
+	receive->begin = *begin;
+	receive->block_sectors = le32_to_cpu(begin->data_block_sectors);
 	receive->provisioned_sectors = le64_to_cpu(begin->provisioned_sectors);
-	if (newest >= THIN_TIME_MASK - 1) {
-		te_error("%s: its pool has used up its snapshot times (%u of %llu)", receive->name,
-			 newest, THIN_TIME_MASK);
-		return -EOVERFLOW;
-	}
-	err = check_room(receive, begin);
-	if (!err && receive->force)
-		err = te_target_wipe(receive->target);
+}
+
+/* From here on the target is changed. */
+static int begin_pool(struct receive *receive, const struct te_room *room)
+{
+	struct te_build_pool pool = {
+		.block_sectors = room->block_sectors,
+		.nr_data_blocks = room->data_blocks,
+		.nr_metadata_blocks = room->metadata_blocks,
+		.transaction_id = le64_to_cpu(receive->begin.transaction_id),
+		.time = le32_to_cpu(receive->begin.max_creation_time) + 1,
+	};
+	int err = receive->force ? te_target_wipe(receive->target) : 0;
+
 	if (err)
 		return err;
-	/* From here on the target is changed. */
 	receive->build = te_build_create(receive->target->metadata.fd,
 					 receive->target->metadata.path, &pool);
 	if (!receive->build)
 		return -EIO;
 	receive->place = te_place_create(receive->target->data.fd, receive->target->data.path,
 					 pool.block_sectors, pool.nr_data_blocks);
-	if (!receive->place)
-		return -EIO;
-	te_progress_begin("received", to_bytes(receive->provisioned_sectors));
-	return 0;
+	return receive->place ? 0 : -EIO;
+}
+
+static int take_catalog(struct receive *receive, const struct te_catalog *catalog)
+{
+	u32 newest = le32_to_cpu(receive->begin.max_creation_time);
+	struct te_room room;
+	int err;
+
+	if (newest >= THIN_TIME_MASK - 1) {
+		te_error("%s: its pool has used up its snapshot times (%u of %llu)", receive->name,
+			 newest, THIN_TIME_MASK);
+		return -EOVERFLOW;
+	}
+	err = te_choice_settle(receive->choice, catalog, receive->name);
+	if (err)
+		return err;
+	te_room_measure(&room, receive->target, &receive->begin, receive->choice);
+	err = te_room_check(&room, receive->target);
+	if (!err)
+		err = begin_pool(receive, &room);
+	if (!err)
+		te_progress_begin(TE_PROGRESS_RECEIVE, to_bytes(receive->provisioned_sectors));
+	return err;
 }
 
 static int take_volume(struct receive *receive, const struct te_volume_begin *volume)
 {
+	const struct te_choice_volume *chosen =
+		&receive->choice->settled[le32_to_cpu(volume->index)];
 	struct te_build_volume begin = {
-		.dev_id = le32_to_cpu(volume->dev_id),
+		.dev_id = chosen->dev_id,
 		.transaction_id = le64_to_cpu(volume->transaction_id),
 		.creation_time = le32_to_cpu(volume->creation_time),
+		.dropped = chosen->use != TE_CHOICE_WANTED,
 	};
 
+	receive->dev_id = le32_to_cpu(volume->dev_id);
+	receive->use = chosen->use;
+	receive->skipped_sectors = 0;
 	if (le32_to_cpu(volume->parent_kind) == TE_PARENT_BASE) {
 		te_error("%s: volume %u is told as what changed since a base, which a new pool does not hold: receive a stream sent without a base",
-			 receive->name, begin.dev_id);
+			 receive->name, receive->dev_id);
 		return -EOPNOTSUPP;
 	}
-	receive->dev_id = begin.dev_id;
 	receive->has_parent = le32_to_cpu(volume->parent_kind) == TE_PARENT_VOLUME;
 	receive->parent = le32_to_cpu(volume->parent_index);
 	receive->volume_sectors = le64_to_cpu(volume->provisioned_sectors);
@@ -175,10 +163,19 @@ static int refuse_odd(const struct receive *receive, const struct te_op *op)
 	return 0;
 }
 
+/* Blocks that no wanted volume has: they are not written, and mapped nowhere. */
+static bool skips(const struct receive *receive, bool shared)
+{
+	return receive->use == TE_CHOICE_IGNORED ||
+	       (receive->use == TE_CHOICE_NEEDED && !shared);
+}
+
 static int copy(struct receive *receive, u32 source, u64 from, u64 to)
 {
 	u64 block = from / receive->block_sectors;
 
+	if (receive->use == TE_CHOICE_IGNORED)
+		return 0;
 	return te_build_copy(receive->build, source, block, to / receive->block_sectors - block);
 }
 
@@ -209,8 +206,27 @@ static int end_run(struct receive *receive)
 	receive->position = end;
 	if (err)
 		return err;
+	if (skips(receive, run.shared)) {
+		receive->skipped_sectors += run.sectors;
+		return 0;
+	}
 	return te_build_map(receive->build, run.start / receive->block_sectors, run.pool_block,
 			    run.sectors / receive->block_sectors, run.shared);
+}
+
+static int place(struct receive *receive, const void *data, u64 bytes, bool shared)
+{
+	struct te_receive_totals *totals = receive->totals;
+
+	if (skips(receive, shared)) {
+		totals->skipped_bytes += bytes;
+		return 0;
+	}
+	if (data)
+		totals->data_bytes += bytes;
+	else
+		totals->zero_bytes += bytes;
+	return te_place_write(receive->place, data, bytes);
 }
 
 /* DATA or ZERO: the bytes, or NULL. */
@@ -241,7 +257,7 @@ static int take_blocks(struct receive *receive, const struct te_op *op, const vo
 	run->sectors += length;
 	receive->received_sectors += length;
 	te_progress_add(to_bytes(length));
-	return te_place_write(receive->place, data, to_bytes(length));
+	return place(receive, data, to_bytes(length), shared);
 }
 
 /* SHARE or UNMAP. */
@@ -274,11 +290,9 @@ static int take_ops(struct receive *receive, const struct te_record *record)
 		case TE_OP_DATA:
 			err = take_blocks(receive, op, data);
 			data += bytes;
-			receive->totals->data_bytes += bytes;
 			break;
 		case TE_OP_ZERO:
 			err = take_blocks(receive, op, NULL);
-			receive->totals->zero_bytes += bytes;
 			break;
 		default:
 			err = take_reference(receive, op);
@@ -286,6 +300,14 @@ static int take_ops(struct receive *receive, const struct te_record *record)
 		}
 	}
 	return err;
+}
+
+/* Of a dropped volume what was skipped counts too; an ignored one maps nothing. */
+static bool maps_as_announced(const struct receive *receive, u64 mapped)
+{
+	return receive->use == TE_CHOICE_IGNORED ||
+	       mapped * receive->block_sectors + receive->skipped_sectors ==
+		       receive->volume_sectors;
 }
 
 static int take_volume_end(struct receive *receive)
@@ -300,12 +322,11 @@ static int take_volume_end(struct receive *receive)
 		err = te_build_volume_end(receive->build, &mapped);
 	if (err)
 		return err;
-	receive->totals->nr_volumes++;
-	if (mapped == receive->volume_sectors / receive->block_sectors &&
-	    receive->volume_sectors % receive->block_sectors == 0)
+	receive->totals->nr_volumes += receive->use == TE_CHOICE_WANTED;
+	if (maps_as_announced(receive, mapped))
 		return 0;
 	te_error("%s: volume %u maps %s, not the %s it announced", receive->name, receive->dev_id,
-		 te_bytes(mapped * to_bytes(receive->block_sectors)),
+		 te_bytes(mapped * to_bytes(receive->block_sectors) + to_bytes(receive->skipped_sectors)),
 		 te_bytes(to_bytes(receive->volume_sectors)));
 	return -EBADMSG;
 }
@@ -324,7 +345,10 @@ static int take_record(struct receive *receive, const struct te_record *record)
 {
 	switch (record->kind) {
 	case TE_RECORD_BEGIN:
-		return take_begin(receive, record->begin);
+		take_begin(receive, record->begin);
+		break;
+	case TE_RECORD_CATALOG:
+		return take_catalog(receive, te_stream_catalog(receive->reader));
 	case TE_RECORD_VOLUME:
 		return take_volume(receive, record->volume);
 	case TE_RECORD_OPS:
@@ -333,19 +357,18 @@ static int take_record(struct receive *receive, const struct te_record *record)
 		return take_volume_end(receive);
 	case TE_RECORD_END:
 		return take_end(receive);
-	case TE_RECORD_CATALOG:
 	case TE_RECORD_SKIPPED:
 		break;
 	}
 	return 0;
 }
 
-static int take_stream(struct receive *receive, struct te_stream_reader *reader)
+static int take_stream(struct receive *receive)
 {
 	struct te_record record;
 	int more, err;
 
-	while ((more = te_stream_next(reader, &record)) == 1) {
+	while ((more = te_stream_next(receive->reader, &record)) == 1) {
 		err = te_interrupted() ? -EINTR : take_record(receive, &record);
 		if (err)
 			return err;
@@ -353,11 +376,24 @@ static int take_stream(struct receive *receive, struct te_stream_reader *reader)
 	return more;
 }
 
+static void sum_up(struct receive *receive, u64 placed_blocks)
+{
+	u64 used_blocks = te_build_used_data_blocks(receive->build);
+
+	receive->totals->unused_bytes = (placed_blocks - used_blocks) *
+					to_bytes(receive->block_sectors);
+	receive->totals->metadata_bytes = te_build_used_blocks(receive->build) *
+					  THIN_METADATA_BLOCK_BYTES;
+}
+
 /* Everything has arrived: data to disk, then metadata, then the superblock. */
 static int finish(struct receive *receive)
 {
-	int err = te_place_finish(receive->place);
+	u64 placed_blocks = te_place_next_block(receive->place);
+	int err;
 
+	te_progress_turn(TE_PROGRESS_FINISH);
+	err = te_place_finish(receive->place);
 	te_place_destroy(receive->place);
 	receive->place = NULL;
 	if (!err)
@@ -366,34 +402,42 @@ static int finish(struct receive *receive)
 		err = -EINTR;
 	if (!err)
 		err = te_build_commit(receive->build);
-	receive->totals->metadata_bytes = te_build_used_blocks(receive->build) *
-					  THIN_METADATA_BLOCK_BYTES;
+	if (!err)
+		sum_up(receive, placed_blocks);
 	return err;
 }
 
-int te_receive(int fd, const char *name, const struct te_target *target, bool force,
-	       struct te_receive_totals *totals)
+static int receive_stream(struct receive *receive, int fd)
+{
+	int err;
+
+	receive->reader = te_stream_reader_create(fd, receive->name);
+	if (!receive->reader) {
+		te_error("no memory to read %s", receive->name);
+		return -ENOMEM;
+	}
+	err = take_stream(receive);
+	te_stream_reader_destroy(receive->reader);
+	if (!err)
+		err = finish(receive);
+	te_progress_end();
+	te_place_destroy(receive->place);
+	te_build_destroy(receive->build);
+	return err;
+}
+
+int te_receive(int fd, const char *name, const struct te_target *target,
+	       struct te_choice *choice, bool force, struct te_receive_totals *totals)
 {
 	struct receive receive = {
 		.name = name,
 		.target = target,
+		.choice = choice,
 		.force = force,
 		.totals = totals,
 	};
-	struct te_stream_reader *reader = te_stream_reader_create(fd, name);
-	int err;
+	int err = te_choice_scan(choice, fd, name);
 
 	*totals = (struct te_receive_totals) { .nr_volumes = 0 };
-	if (!reader) {
-		te_error("no memory to read %s", name);
-		return -ENOMEM;
-	}
-	err = take_stream(&receive, reader);
-	te_stream_reader_destroy(reader);
-	if (!err)
-		err = finish(&receive);
-	te_progress_end();
-	te_place_destroy(receive.place);
-	te_build_destroy(receive.build);
-	return err;
+	return err ? err : receive_stream(&receive, fd);
 }

@@ -3,22 +3,26 @@
 #ifndef TE_RECEIVE_H
 #define TE_RECEIVE_H
 
+#include "choice.h"
 #include "target.h"
 
 struct te_receive_totals {
-	u32 nr_volumes;
-	u64 data_bytes;			/* in DATA */
-	u64 zero_bytes;			/* in ZERO */
+	u32 nr_volumes;			/* that the new pool has */
+	u64 data_bytes;			/* written, of DATA */
+	u64 zero_bytes;			/* and of ZERO */
+	u64 skipped_bytes;		/* in DATA and ZERO of dropped volumes alone */
+	u64 unused_bytes;		/* written for dropped volumes, and free in the pool */
 	u64 metadata_bytes;		/* used of the metadata device */
 };
 
 /*
  * Reads the stream from fd onto the target, of which nothing is changed before
- * the stream's beginning is found good and the room enough.  `force`: the
- * target may hold signatures; they are taken away.  0: the pool is there and on
- * disk.  Else -errno, after one sentence (none for -EINTR), and no pool.
+ * the stream's beginning is found good, what `choice` names is there, and the
+ * room is enough.  `force`: the target may hold signatures; they are taken away.
+ * `choice` is settled afterwards.  0: the pool is there and on disk.  Else -errno,
+ * after one sentence (none for -EINTR), and no pool.
  */
-int te_receive(int fd, const char *name, const struct te_target *target, bool force,
-	       struct te_receive_totals *totals);
+int te_receive(int fd, const char *name, const struct te_target *target,
+	       struct te_choice *choice, bool force, struct te_receive_totals *totals);
 
 #endif

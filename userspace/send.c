@@ -252,7 +252,7 @@ int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choi
 		return -ENOMEM;
 	}
 	ahead = te_read_ahead_start(plan);
-	te_progress_begin("sent", plan->sent_blocks * sending.block_bytes);
+	te_progress_begin(TE_PROGRESS_SEND, plan->sent_blocks * sending.block_bytes);
 	err = ahead ? write_begin(&sending, stream_id) : -ENOMEM;
 	if (!err)
 		err = write_catalog(&sending);

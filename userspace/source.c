@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "say.h"
+#include "words.h"
 
 void te_source_close(struct te_source *source)
 {
@@ -29,23 +30,6 @@ struct te_volume *te_source_find(struct te_source *source, u32 dev_id)
 	return NULL;
 }
 
-/* A decimal number up to `end`, at most `most`; false when it is not one. */
-static bool parse_number(const char *text, char end, u64 most, u64 *number, const char **rest)
-{
-	u64 value = 0;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	for (; *text >= '0' && *text <= '9'; text++) {
-		if (value > (most - (u64)(*text - '0')) / 10)
-			return false;
-		value = value * 10 + (u64)(*text - '0');
-	}
-	*number = value;
-	*rest = text;
-	return *text == end;
-}
-
 static struct te_volume *find_wanted(struct te_source *source, const char *wanted)
 {
 	const char *rest;
@@ -55,7 +39,7 @@ static struct te_volume *find_wanted(struct te_source *source, const char *wante
 	for (i = 0; i < source->nr_volumes; i++)
 		if (source->volumes[i].name && !strcmp(source->volumes[i].name, wanted))
 			return &source->volumes[i];
-	if (parse_number(wanted, '\0', THIN_DEV_ID_MAX, &id, &rest))
+	if (te_parse_number(wanted, '\0', THIN_DEV_ID_MAX, &id, &rest))
 		return te_source_find(source, (u32)id);
 	return NULL;
 }
@@ -104,7 +88,7 @@ static struct te_volume *find_assigned(struct te_source *source, const char *opt
 	struct te_volume *volume;
 	u64 id;
 
-	if (!parse_number(assignment, '=', THIN_DEV_ID_MAX, &id, value)) {
+	if (!te_parse_number(assignment, '=', THIN_DEV_ID_MAX, &id, value)) {
 		te_error("%s %s: it must start with a device id and '='", option, assignment);
 		return NULL;
 	}
@@ -129,7 +113,7 @@ int te_source_set_sizes(struct te_source *source, char *const *sizes, size_t nr_
 		if (!volume)
 			return -EINVAL;
 		/* 2^63 bytes is what a block device can be long. */
-		if (!parse_number(value, '\0', 1ULL << 54, &sectors, &rest) || !sectors) {
+		if (!te_parse_number(value, '\0', 1ULL << 54, &sectors, &rest) || !sectors) {
 			te_error("--size %s: the size must be a number of sectors", sizes[i]);
 			return -EINVAL;
 		}

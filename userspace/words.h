@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The values of an option that may be repeated. */
+/* The values of an option that may be repeated, and numbers in them. */
 #ifndef TE_WORDS_H
 #define TE_WORDS_H
 
-#include <stddef.h>
+#include "core/seam.h"
 
 struct te_words {
 	char **words;			/* they lie in argv */
@@ -13,5 +13,11 @@ struct te_words {
 /* 0, or -ENOMEM after one sentence. */
 int te_words_add(struct te_words *words, char *word);
 void te_words_exit(struct te_words *words);
+
+/*
+ * A decimal number of at most `most`, up to `end`, where *rest then points; false
+ * when it is not one.
+ */
+bool te_parse_number(const char *text, char end, u64 most, u64 *number, const char **rest);
 
 #endif

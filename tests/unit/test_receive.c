@@ -22,6 +22,7 @@ struct told {
 	struct told_op ops[2][8];
 	u64 provisioned[2];		/* sectors that each claims to map */
 	u32 parent_kind;		/* of the second */
+	const char *wanted;		/* only this volume; NULL: both */
 };
 
 static char metadata[64], data[64];
@@ -158,14 +159,18 @@ static void make_file(const char *path, off_t bytes)
 /* Onto a fresh target of 32 blocks. */
 static int receive(const struct told *told)
 {
+	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
 	struct te_target target;
 	int fd = write_stream(told), err;
 
+	if (told->wanted)
+		CHECK_EQ(te_words_add(&choice.volumes, (char *)told->wanted), 0);
 	make_file(metadata, 1 << 20);
 	make_file(data, 32 * 65536);
 	CHECK_EQ(te_target_open(&target, metadata, data, false), 0);
-	err = te_receive(fd, "it", &target, false, &totals);
+	err = te_receive(fd, "it", &target, &choice, false, &totals);
+	te_choice_exit(&choice);
 	te_target_close(&target);
 	close(fd);
 	CHECK_EQ(is_pool(), err == 0);
@@ -257,6 +262,26 @@ static void a_block_not_announced_as_shared_is_not_shared(void)
 	refused(&by_parent, -EBADMSG, "not announced as shared");
 }
 
+/* What a dropped volume had alone is not written, so nobody can take it over. */
+static void a_chosen_volume_shares_nothing_else_either(void)
+{
+	struct told told = {
+		.ops = { { { TE_OP_DATA, SHARED, 0, BLOCK }, { TE_OP_DATA, 0, BLOCK, BLOCK } },
+			 { { TE_OP_SHARE, 0, 0, 2 * BLOCK } } },
+		.provisioned = { 2 * BLOCK, 2 * BLOCK },
+		.wanted = "5",
+	};
+
+	refused(&told, -EBADMSG, "volume 5 maps 64 KiB, not the 128 KiB it announced");
+	told.ops[0][1].flags = SHARED;
+	CHECK_EQ(receive(&told), 0);
+	/* Of a volume that is needed, too, all is looked at. */
+	told.provisioned[0] = 3 * BLOCK;
+	refused(&told, -EBADMSG, "volume 1 maps 128 KiB, not the 192 KiB it announced");
+	told.wanted = "6";
+	refused(&told, -ENOENT, "has no volume 6; it has 1, 5");
+}
+
 static void a_volume_that_maps_less_or_more_than_it_said_is_refused(void)
 {
 	struct told told = {
@@ -298,6 +323,7 @@ static void a_target_one_block_too_small_is_refused(void)
 UNIT_MAIN(UNIT(ops_may_be_cut_inside_a_block),
 	  UNIT(what_begins_or_ends_inside_a_block_is_refused),
 	  UNIT(a_block_not_announced_as_shared_is_not_shared),
+	  UNIT(a_chosen_volume_shares_nothing_else_either),
 	  UNIT(a_volume_that_maps_less_or_more_than_it_said_is_refused),
 	  UNIT(a_stream_from_a_base_is_refused_in_words),
 	  UNIT(a_target_one_block_too_small_is_refused))
