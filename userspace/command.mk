@@ -71,6 +71,9 @@ command: $(BUILD)/thinexport
 install-command: command
 	install -D -m 755 $(BUILD)/thinexport $(DESTDIR)$(SBINDIR)/thinexport
 	install -D -m 644 userspace/man/thinexport.8 $(DESTDIR)$(MANDIR)/man8/thinexport.8
+	install -D -m 644 userspace/man/thinexport-stream.5 \
+		$(DESTDIR)$(MANDIR)/man5/thinexport-stream.5
 
 uninstall-command:
-	rm -f $(DESTDIR)$(SBINDIR)/thinexport $(DESTDIR)$(MANDIR)/man8/thinexport.8
+	rm -f $(DESTDIR)$(SBINDIR)/thinexport $(DESTDIR)$(MANDIR)/man8/thinexport.8 \
+		$(DESTDIR)$(MANDIR)/man5/thinexport-stream.5
