@@ -12,12 +12,12 @@
 #include "send.h"
 #include "send_list.h"
 #include "source_options.h"
+#include "threads.h"
 
 struct options {
 	struct te_source_options source;
 	const char *output;
-	struct te_codec_choice codec;
-	__u8 stream_id[16];
+	struct te_send_options send;
 	bool has_stream_id;
 	bool dry;
 	bool json;
@@ -45,10 +45,13 @@ static enum te_exit take_option(struct options *options, int c)
 		options->output = optarg;
 		return TE_EXIT_DONE;
 	case 'c':
-		return te_codec_parse(optarg, &options->codec) ? TE_EXIT_USAGE : TE_EXIT_DONE;
+		return te_codec_parse(optarg, &options->send.codec) ? TE_EXIT_USAGE : TE_EXIT_DONE;
+	case 't':
+		return te_threads_parse(optarg, &options->send.threads) ? TE_EXIT_USAGE :
+									 TE_EXIT_DONE;
 	case 'i':
 		options->has_stream_id = true;
-		if (parse_hex(optarg, options->stream_id, sizeof(options->stream_id)))
+		if (parse_hex(optarg, options->send.stream_id, sizeof(options->send.stream_id)))
 			return TE_EXIT_DONE;
 		te_error("--stream-id takes 32 hexadecimal digits, not '%s'", optarg);
 		return TE_EXIT_USAGE;
@@ -76,6 +79,7 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		TE_SOURCE_TELLING_OPTIONS,
 		{ "output", required_argument, NULL, 'o' },
 		{ "codec", required_argument, NULL, 'c' },
+		{ "threads", required_argument, NULL, 't' },
 		{ "stream-id", required_argument, NULL, 'i' },
 		{ "progress", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
@@ -112,15 +116,14 @@ static int list(const struct te_plan *plan, bool json)
 static int send_plan(struct te_plan *plan, const struct options *options,
 		     struct te_output *output, struct te_send_totals *totals)
 {
-	__u8 stream_id[16];
+	struct te_send_options send = options->send;
 
-	memcpy(stream_id, options->stream_id, sizeof(stream_id));
 	if (!options->has_stream_id &&
-	    getrandom(stream_id, sizeof(stream_id), 0) != sizeof(stream_id)) {
+	    getrandom(send.stream_id, sizeof(send.stream_id), 0) != sizeof(send.stream_id)) {
 		te_error("cannot get random bytes for the stream's id: %s", strerror(errno));
 		return -EIO;
 	}
-	return te_send(plan, output->fd, output->name, options->codec, stream_id, totals);
+	return te_send(plan, output->fd, output->name, &send, totals);
 }
 
 /* What is left of a send when its source is closed. */
@@ -203,7 +206,7 @@ static int send(const struct options *options)
 
 static enum te_exit run(int argc, char **argv)
 {
-	struct options options = { .codec = { .id = TE_CODEC_NONE } };
+	struct options options = { .send.threads = te_threads_usable() };
 	enum te_exit exit = parse(argc, argv, &options);
 
 	if (exit == TE_EXIT_DONE) {
@@ -227,6 +230,7 @@ const struct te_cmd te_cmd_send = {
 		"  -o FILE               instead of standard output; complete or not there at all\n"
 		"  --force               replaces FILE\n"
 		"  --codec none|zlib[:LEVEL]|zstd[:LEVEL]\n"
+		"  --threads N           that encode at once; all processors without it\n"
 		"  --size ID=SECTORS     length of a volume that is not active\n"
 		"  --name ID=NAME        name of a volume that is not active\n"
 		"  --pool-name NAME      likewise of the pool\n"

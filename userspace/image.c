@@ -144,6 +144,15 @@ bool te_image_is(const struct te_image *image, const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_dev == image->dev && st->st_ino == image->ino;
 }
 
+u64 te_image_bytes(const struct iovec *iov, int nr)
+{
+	u64 bytes = 0;
+
+	while (nr--)
+		bytes += iov++->iov_len;
+	return bytes;
+}
+
 int te_image_read(const struct te_image *image, u64 offset, const struct iovec *iov, int nr)
 {
 	size_t skip = 0;		/* bytes of iov[0] that are there already */

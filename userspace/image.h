@@ -41,6 +41,9 @@ bool te_image_is_looped(const struct stat *file, char *device, size_t bytes);
 /* True when `st` is of what was opened. */
 bool te_image_is(const struct te_image *image, const struct stat *st);
 
+/* How long buffers are together. */
+u64 te_image_bytes(const struct iovec *iov, int nr);
+
 /*
  * Reads all of it, from `offset`; buffers, lengths and offset are multiples of
  * 4 KiB.  0 or -errno, silent; -EIO when the image ends before.

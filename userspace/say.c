@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 static void (*before)(void);
+static _Thread_local char *kept;
 
 void te_say_before(void (*make_room)(void))
 {
@@ -14,7 +15,7 @@ void te_say_before(void (*make_room)(void))
 
 static void say(const char *kind, const char *format, va_list arguments)
 {
-	char line[1024];
+	char line[TE_SAID_BYTES];
 
 	/* One write a line, so that a child's words and ours do not mix. */
 	vsnprintf(line, sizeof(line), format, arguments);
@@ -28,8 +29,23 @@ void te_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say("error: ", format, arguments);
+	if (kept)
+		vsnprintf(kept, TE_SAID_BYTES, format, arguments);
+	else
+		say("error: ", format, arguments);
 	va_end(arguments);
+}
+
+void te_say_keep(char said[TE_SAID_BYTES])
+{
+	kept = said;
+	if (said)
+		said[0] = '\0';
+}
+
+void te_say_kept(const char said[TE_SAID_BYTES])
+{
+	te_error("%s", said);
 }
 
 void te_warn(const char *format, ...)

@@ -7,109 +7,15 @@
 #include "catalog.h"
 #include "interrupt.h"
 #include "progress.h"
-#include "read_ahead.h"
 #include "say.h"
+#include "send_frames.h"
 
 #define SECTOR_BYTES	512u
 
 struct sending {
 	struct te_plan *plan;
 	struct te_stream_writer *writer;
-	u64 block_bytes;
-	struct te_send_totals *totals;
-
-	/* Of a block larger than a chunk: zeros seen, and not yet told, from its start. */
-	u64 leading_zeros;
-	bool is_data;			/* something else was seen, and its op begun */
 };
-
-static const u8 zeros[64 << 10];
-
-static bool all_zero(const u8 *data, u64 bytes)
-{
-	/* Pieces are multiples of 4 KiB: each byte equals the one 16 before it. */
-	return !memcmp(data, zeros, 16) && !memcmp(data, data + 16, bytes - 16);
-}
-
-static int write_op(struct sending *sending, const struct te_piece *piece, enum te_op_kind kind,
-		    u64 offset, u64 bytes)
-{
-	bool provisions = kind == TE_OP_DATA || kind == TE_OP_ZERO;
-	const struct te_op op = {
-		.offset = cpu_to_le64(offset / SECTOR_BYTES),
-		.length = cpu_to_le64(bytes / SECTOR_BYTES),
-		.source = cpu_to_le32(kind == TE_OP_SHARE ? piece->source : 0),
-		.kind = cpu_to_le16((u16)kind),
-		.flags = cpu_to_le16(provisions && piece->shared ? TE_OP_SHARED : 0),
-	};
-
-	if (kind == TE_OP_DATA)
-		sending->totals->data_bytes += bytes;
-	if (kind == TE_OP_ZERO)
-		sending->totals->zero_bytes += bytes;
-	return te_stream_write_op(sending->writer, &op);
-}
-
-static int write_zeros(struct sending *sending, u64 bytes)
-{
-	int err = 0;
-
-	while (bytes && !err) {
-		u64 part = bytes < sizeof(zeros) ? bytes : sizeof(zeros);
-
-		err = te_stream_write_data(sending->writer, zeros, part);
-		bytes -= part;
-	}
-	return err;
-}
-
-/*
- * A part of one block, or all of it: bytes [within, + bytes).  Whether the block
- * is ZERO or DATA is known when something else than zero is seen, or its end.
- */
-static int write_part(struct sending *sending, const struct te_piece *piece, u64 at,
-		      u64 within, u64 bytes)
-{
-	u64 block_offset = piece->offset + at - within;
-	const u8 *data = piece->data + at;
-	int err = 0;
-
-	if (!within) {
-		sending->leading_zeros = 0;
-		sending->is_data = false;
-	}
-	if (!sending->is_data && all_zero(data, bytes)) {
-		sending->leading_zeros += bytes;
-		if (sending->leading_zeros < sending->block_bytes)
-			return 0;
-		return write_op(sending, piece, TE_OP_ZERO, block_offset, sending->block_bytes);
-	}
-	if (!sending->is_data) {
-		sending->is_data = true;
-		err = write_op(sending, piece, TE_OP_DATA, block_offset, sending->block_bytes);
-		if (!err)
-			err = write_zeros(sending, sending->leading_zeros);
-	}
-	return err ? err : te_stream_write_data(sending->writer, data, bytes);
-}
-
-static int write_piece(struct sending *sending, const struct te_piece *piece)
-{
-	u64 at, part;
-	int err = 0;
-
-	if (piece->kind != TE_OP_DATA)
-		return write_op(sending, piece, piece->kind, piece->offset, piece->bytes);
-	for (at = 0; at < piece->bytes && !err; at += part) {
-		u64 within = (piece->offset + at) % sending->block_bytes;
-
-		part = sending->block_bytes - within;
-		if (part > piece->bytes - at)
-			part = piece->bytes - at;
-		err = write_part(sending, piece, at, within, part);
-	}
-	return err;
-}
 
 static int write_begin(struct sending *sending, const __u8 stream_id[16])
 {
@@ -208,23 +114,33 @@ static int write_volume(struct sending *sending, size_t index)
 	return te_stream_write_volume(sending->writer, &begin);
 }
 
-static int write_sections(struct sending *sending, struct te_read_ahead *ahead)
+static int write_frame(struct sending *sending, struct te_ops_frame *frame)
 {
-	size_t begun = 0, i;
-	struct te_chunk chunk;
+	size_t i;
+	int err = 0;
+
+	if (frame->data_bytes)
+		return te_stream_write_frame(sending->writer, frame);
+	for (i = 0; i < frame->nr_ops && !err; i++)
+		err = te_stream_write_op(sending->writer, &frame->ops[i]);
+	return err;
+}
+
+static int write_sections(struct sending *sending, struct te_send_frames *frames)
+{
+	struct te_send_frame frame;
+	size_t begun = 0;
 	int r;
 
-	while ((r = te_read_ahead_next(ahead, &chunk)) > 0) {
+	while ((r = te_send_frames_next(frames, &frame)) > 0) {
 		int err = 0;
 
-		if (chunk.volume == begun)
+		if (frame.volume == begun)
 			err = write_volume(sending, begun++);
-		for (i = 0; i < chunk.nr_pieces && !err; i++) {
-			err = write_piece(sending, &chunk.pieces[i]);
-			if (chunk.pieces[i].kind == TE_OP_DATA)
-				te_progress_add(chunk.pieces[i].bytes);
-		}
-		if (!err && chunk.last)
+		if (!err)
+			err = write_frame(sending, frame.frame);
+		te_progress_add(frame.read_bytes);
+		if (!err && frame.last)
 			err = te_stream_write_volume_end(sending->writer);
 		if (!err && te_interrupted())
 			err = -EINTR;
@@ -234,35 +150,41 @@ static int write_sections(struct sending *sending, struct te_read_ahead *ahead)
 	return r;
 }
 
-int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choice codec,
-	    const __u8 stream_id[16], struct te_send_totals *totals)
+static int write_stream(struct sending *sending, struct te_send_frames *frames,
+			const __u8 stream_id[16])
 {
-	struct sending sending = {
-		.plan = plan,
-		.block_bytes = (u64)plan->source->block_sectors * SECTOR_BYTES,
-		.totals = totals,
-	};
-	struct te_read_ahead *ahead;
-	int err;
+	int err = write_begin(sending, stream_id);
+
+	if (!err)
+		err = write_catalog(sending);
+	if (!err)
+		err = write_sections(sending, frames);
+	return err ? err : te_stream_write_end(sending->writer);
+}
+
+int te_send(struct te_plan *plan, int fd, const char *name, const struct te_send_options *options,
+	    struct te_send_totals *totals)
+{
+	struct sending sending = { .plan = plan };
+	struct te_send_frames *frames;
+	int err = -ENOMEM;
 
 	memset(totals, 0, sizeof(*totals));
-	sending.writer = te_stream_writer_create(fd, name, codec);
+	sending.writer = te_stream_writer_create(fd, name, options->codec);
 	if (!sending.writer) {
 		te_error("not enough memory");
 		return -ENOMEM;
 	}
-	ahead = te_read_ahead_start(plan);
-	te_progress_begin(TE_PROGRESS_SEND, plan->sent_blocks * sending.block_bytes);
-	err = ahead ? write_begin(&sending, stream_id) : -ENOMEM;
-	if (!err)
-		err = write_catalog(&sending);
-	if (!err)
-		err = write_sections(&sending, ahead);
-	if (!err)
-		err = te_stream_write_end(sending.writer);
+	frames = te_send_frames_start(plan, options->codec, options->threads);
+	te_progress_begin(TE_PROGRESS_SEND,
+			  plan->sent_blocks * plan->source->block_sectors * SECTOR_BYTES);
+	if (frames)
+		err = write_stream(&sending, frames, options->stream_id);
+	totals->data_bytes = te_stream_data_bytes(sending.writer);
+	totals->zero_bytes = te_stream_zero_bytes(sending.writer);
 	totals->written_bytes = te_stream_written_bytes(sending.writer);
 	te_progress_end();
-	te_read_ahead_stop(ahead);
+	te_send_frames_stop(frames);
 	te_stream_writer_destroy(sending.writer);
 	return err;
 }

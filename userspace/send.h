@@ -12,11 +12,17 @@ struct te_send_totals {
 	u64 written_bytes;		/* of the stream */
 };
 
+struct te_send_options {
+	struct te_codec_choice codec;
+	unsigned int threads;		/* that read, look for zeros and encode */
+	__u8 stream_id[16];
+};
+
 /*
  * Writes the whole stream to fd.  0, or -errno after one sentence (none for
  * -EINTR): then what was written is no stream.
  */
-int te_send(struct te_plan *plan, int fd, const char *name, struct te_codec_choice codec,
-	    const __u8 stream_id[16], struct te_send_totals *totals);
+int te_send(struct te_plan *plan, int fd, const char *name, const struct te_send_options *options,
+	    struct te_send_totals *totals);
 
 #endif

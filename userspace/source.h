@@ -9,6 +9,8 @@
 #ifndef TE_SOURCE_H
 #define TE_SOURCE_H
 
+#include <sys/uio.h>
+
 #include "core/details.h"
 #include "core/reader.h"
 
@@ -33,12 +35,12 @@ struct te_source_ops {
 	const char *kind;		/* "devices", "view": one word for messages */
 
 	/*
-	 * Reads bytes [offset, + bytes) of the pool's data, multiples of 4 KiB, into
-	 * buf (aligned to 4 KiB).  It may span blocks; all of them must be mapped
-	 * by some volume.  0 or -errno, after one line on stderr that names device
-	 * and offset.  May be called by one thread while another uses the reader.
+	 * Reads from `offset` of the pool's data into nr buffers; all multiples of
+	 * 4 KiB.  It may span blocks; all of them must be mapped by some volume.
+	 * 0 or -errno, after one line on stderr that names device and offset.
+	 * May be called by several threads while another uses the reader.
 	 */
-	int (*read)(struct te_source *source, u64 offset, void *buf, u64 bytes);
+	int (*read)(struct te_source *source, u64 offset, const struct iovec *iov, int nr);
 	void (*close)(struct te_source *source);
 };
 

@@ -32,16 +32,15 @@ static int read_metadata(void *context, u64 block, unsigned int count, const str
 			     (int)count);
 }
 
-static int devices_read(struct te_source *source, u64 offset, void *buf, u64 bytes)
+static int devices_read(struct te_source *source, u64 offset, const struct iovec *iov, int nr)
 {
 	struct devices *devices = container_of(source, struct devices, source);
-	struct iovec iov = { .iov_base = buf, .iov_len = bytes };
 	int err;
 
-	err = te_image_read(&devices->data, offset, &iov, 1);
+	err = te_image_read(&devices->data, offset, iov, nr);
 	if (err)
 		te_error("cannot read %llu bytes at byte %llu of %s: %s",
-			 (unsigned long long)bytes, (unsigned long long)offset,
+			 (unsigned long long)te_image_bytes(iov, nr), (unsigned long long)offset,
 			 devices->data.path, strerror(-err));
 	return err;
 }

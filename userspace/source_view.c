@@ -90,13 +90,13 @@ static int read_view_metadata(void *context, u64 block, unsigned int count,
 			     iov, (int)count);
 }
 
-static int view_read(struct te_source *source, u64 offset, void *buf, u64 bytes)
+static int view_read(struct te_source *source, u64 offset, const struct iovec *iov, int nr)
 {
 	struct view *view = container_of(source, struct view, source);
 	u64 block = offset / view->block_bytes;
 	u64 within = offset % view->block_bytes;
+	u64 bytes = te_image_bytes(iov, nr);
 	u64 count = DIV_ROUND_UP(within + bytes, view->block_bytes);
-	struct iovec iov = { .iov_base = buf, .iov_len = bytes };
 	u64 at;
 	int err;
 
@@ -107,7 +107,7 @@ static int view_read(struct te_source *source, u64 offset, void *buf, u64 bytes)
 		return -EILSEQ;
 	}
 	at = view->data_offset + te_bitmap_rank(&view->data, block) * view->block_bytes + within;
-	err = te_image_read(&view->image, at, &iov, 1);
+	err = te_image_read(&view->image, at, iov, nr);
 	if (err)
 		te_error("cannot read %llu bytes at byte %llu of %s: %s",
 			 (unsigned long long)bytes, (unsigned long long)at, view->path,

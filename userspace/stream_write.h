@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Writing a stream: frames around what the sender says, numbered, encoded,
- * checked and counted.
- */
+/* Writing a stream: frames numbered, counted, and written one behind the other. */
 #ifndef TE_STREAM_WRITE_H
 #define TE_STREAM_WRITE_H
 
-#include "codec.h"
+#include "ops_frame.h"
 
 struct te_stream_writer;
 
@@ -33,26 +30,18 @@ int te_stream_write_begin(struct te_stream_writer *writer, const struct te_begin
 int te_stream_write_catalog(struct te_stream_writer *writer, const char *json);
 int te_stream_write_volume(struct te_stream_writer *writer, const struct te_volume_begin *volume);
 
-/*
- * Adds an op, in sectors.  For DATA its bytes follow by te_stream_write_data,
- * in pieces of any size.  Long ops are cut where frames end; neighbours that
- * continue each other are joined.
- */
+/* An op without data.  Such ops gather in frames, those that continue each other joined. */
 int te_stream_write_op(struct te_stream_writer *writer, const struct te_op *op);
 
-/*
- * To save a copy: room for up to *bytes (>= 4096) of the data that the last
- * DATA op announced, in the frame's own buffer, aligned to 4 KiB as far as
- * what came before was; then the same bytes are committed.
- */
-void *te_stream_data_room(struct te_stream_writer *writer, size_t *bytes);
-int te_stream_write_data(struct te_stream_writer *writer, const void *data, size_t bytes);
+/* A frame that is packed. */
+int te_stream_write_frame(struct te_stream_writer *writer, struct te_ops_frame *frame);
 
 int te_stream_write_volume_end(struct te_stream_writer *writer);	/* counts are the writer's */
 int te_stream_write_end(struct te_stream_writer *writer);
 
-/* So far: bytes on fd, and of DATA before encoding. */
+/* So far: bytes on fd, and what DATA and ZERO come to. */
 u64 te_stream_written_bytes(const struct te_stream_writer *writer);
-u64 te_stream_raw_bytes(const struct te_stream_writer *writer);
+u64 te_stream_data_bytes(const struct te_stream_writer *writer);
+u64 te_stream_zero_bytes(const struct te_stream_writer *writer);
 
 #endif

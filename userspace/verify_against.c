@@ -333,13 +333,13 @@ static int compare_bytes(struct te_against *against, u64 start, u64 pool_sector,
 	static const u8 zeros[SECTOR_BYTES];
 	u64 offset = pool_sector * SECTOR_BYTES;
 	u64 within = offset % PAGE_BYTES, bytes = sectors * SECTOR_BYTES, i;
+	const struct iovec iov = { against->buffer, round_up(within + bytes, (u64)PAGE_BYTES) };
 	const u8 *found = against->buffer + within;
 	int err;
 
 	if (te_interrupted())
 		return -EINTR;
-	err = against->source->ops->read(against->source, offset - within, against->buffer,
-					 round_up(within + bytes, (u64)PAGE_BYTES));
+	err = against->source->ops->read(against->source, offset - within, &iov, 1);
 	if (err)
 		return err;
 	against->bytes += bytes;

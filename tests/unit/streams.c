@@ -159,6 +159,109 @@ int read_all_of(const struct bytes *bytes, void (*each)(const struct te_record *
 	return result;
 }
 
+/* The frame that is being filled, for the one writer that there is. */
+static struct te_ops_frame filling;
+static struct te_packer *packer;
+static struct te_op rest;		/* of a DATA op, what later frames will hold */
+static size_t to_come;			/* bytes of what this frame holds of it */
+
+struct te_stream_writer *writer_create(int fd, const char *name, struct te_codec_choice codec)
+{
+	must(!te_ops_frame_init(&filling));
+	packer = te_packer_create(codec);
+	must(packer != NULL);
+	rest.length = cpu_to_le64(0);
+	to_come = 0;
+	return te_stream_writer_create(fd, name, codec);
+}
+
+void writer_destroy(struct te_stream_writer *writer)
+{
+	te_ops_frame_exit(&filling);
+	te_packer_destroy(packer);
+	te_stream_writer_destroy(writer);
+}
+
+static int flush(struct te_stream_writer *writer)
+{
+	size_t i;
+	int err = 0;
+
+	if (filling.data_bytes) {
+		te_packer_pack(packer, &filling);
+		err = te_stream_write_frame(writer, &filling);
+	}
+	for (i = 0; !filling.data_bytes && i < filling.nr_ops && !err; i++)
+		err = te_stream_write_op(writer, &filling.ops[i]);
+	te_ops_frame_clear(&filling);
+	return err;
+}
+
+/* As much of the DATA op as this frame can hold. */
+static int open_piece(struct te_stream_writer *writer)
+{
+	u64 room = (TE_OPS_FRAME_DATA - filling.data_bytes) / 512, length = le64_to_cpu(rest.length);
+	struct te_op op = rest;
+	int err = 0;
+
+	if (room > length)
+		room = length;
+	op.length = cpu_to_le64(room);
+	if (!te_ops_frame_add(&filling, &op)) {
+		err = flush(writer);
+		return err ? err : open_piece(writer);
+	}
+	to_come = room * 512;
+	rest.offset = cpu_to_le64(le64_to_cpu(rest.offset) + room);
+	rest.length = cpu_to_le64(length - room);
+	return 0;
+}
+
+int writer_op(struct te_stream_writer *writer, const struct te_op *op)
+{
+	int err = 0;
+
+	must(!to_come);
+	if (le16_to_cpu(op->kind) == TE_OP_DATA) {
+		rest = *op;
+		return open_piece(writer);
+	}
+	if (te_ops_frame_add(&filling, op))
+		return 0;
+	err = flush(writer);
+	must(err || te_ops_frame_add(&filling, op));
+	return err;
+}
+
+int writer_data(struct te_stream_writer *writer, const void *data, size_t bytes)
+{
+	int err = 0;
+
+	while (bytes && !err) {
+		size_t part = bytes < to_come ? bytes : to_come;
+
+		must(part > 0);
+		memcpy(filling.data + filling.data_bytes, data, part);
+		filling.data_bytes += part;
+		to_come -= part;
+		data = (const u8 *)data + part;
+		bytes -= part;
+		if (filling.data_bytes == TE_OPS_FRAME_DATA)
+			err = flush(writer);
+		if (!err && !to_come && le64_to_cpu(rest.length))
+			err = open_piece(writer);
+	}
+	return err;
+}
+
+int writer_volume_end(struct te_stream_writer *writer)
+{
+	int err = flush(writer);
+
+	must(!to_come);
+	return err ? err : te_stream_write_volume_end(writer);
+}
+
 static void put_volume(struct te_stream_writer *writer, u32 index, u32 dev_id)
 {
 	struct te_volume_begin volume = {
@@ -186,10 +289,10 @@ static void put_op(struct te_stream_writer *writer, enum te_op_kind kind, u64 of
 	u8 data[512];
 	u64 i;
 
-	must(!te_stream_write_op(writer, &op));
+	must(!writer_op(writer, &op));
 	for (i = 0; kind == TE_OP_DATA && i < length; i++) {
 		memset(data, (int)(offset + i), sizeof(data));
-		must(!te_stream_write_data(writer, data, sizeof(data)));
+		must(!writer_data(writer, data, sizeof(data)));
 	}
 }
 
@@ -215,7 +318,7 @@ static char *small_catalog(void)
 struct bytes small_stream(struct te_codec_choice codec)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", codec);
+	struct te_stream_writer *writer = writer_create(fd, "it", codec);
 	struct te_begin begin = {
 		.magic = cpu_to_le64(TE_STREAM_MAGIC),
 		.version = cpu_to_le32(TE_STREAM_VERSION),
@@ -238,14 +341,14 @@ struct bytes small_stream(struct te_codec_choice codec)
 	put_op(writer, TE_OP_ZERO, 3, 2, 0);
 	put_op(writer, TE_OP_DATA, 8, 1, 0);
 	put_op(writer, TE_OP_ZERO, 10, 2, TE_OP_SHARED);
-	must(!te_stream_write_volume_end(writer));
+	must(!writer_volume_end(writer));
 	put_volume(writer, 1, 5);
 	put_op(writer, TE_OP_UNMAP, 3, 2, 0);
 	put_op(writer, TE_OP_DATA, 8, 1, 0);
 	put_op(writer, TE_OP_SHARE, 20, 2, 0);
-	must(!te_stream_write_volume_end(writer));
+	must(!writer_volume_end(writer));
 	must(!te_stream_write_end(writer));
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	bytes = bytes_of_fd(fd);
 	close(fd);
 	return bytes;

@@ -56,6 +56,16 @@ void hear(void);
 const char *heard(void);
 
 /*
+ * A writer, one at a time, whose frames are filled here: an op, for DATA its bytes in
+ * pieces of any size.  Ops and data are cut where a frame is full.
+ */
+struct te_stream_writer *writer_create(int fd, const char *name, struct te_codec_choice codec);
+int writer_op(struct te_stream_writer *writer, const struct te_op *op);
+int writer_data(struct te_stream_writer *writer, const void *data, size_t bytes);
+int writer_volume_end(struct te_stream_writer *writer);
+void writer_destroy(struct te_stream_writer *writer);
+
+/*
  * A small stream with everything in it: two volumes, the second a snapshot of
  * the first, all four kinds of op, of this codec.
  */

@@ -72,10 +72,10 @@ static void write_op(struct te_stream_writer *writer, const struct told_op *told
 	u8 sector[512];
 	u64 i;
 
-	CHECK_EQ(te_stream_write_op(writer, &op), 0);
+	CHECK_EQ(writer_op(writer, &op), 0);
 	for (i = 0; told->kind == TE_OP_DATA && i < told->length; i++) {
 		memset(sector, (int)(1 + (told->offset + i) % 255), sizeof(sector));
-		CHECK_EQ(te_stream_write_data(writer, sector, sizeof(sector)), 0);
+		CHECK_EQ(writer_data(writer, sector, sizeof(sector)), 0);
 	}
 }
 
@@ -98,7 +98,7 @@ static void write_volume(struct te_stream_writer *writer, const struct told *tol
 	CHECK_EQ(te_stream_write_volume(writer, &volume), 0);
 	for (i = 0; told->ops[index][i].kind; i++)
 		write_op(writer, &told->ops[index][i]);
-	CHECK_EQ(te_stream_write_volume_end(writer), 0);
+	CHECK_EQ(writer_volume_end(writer), 0);
 }
 
 static u64 provisioned_in(const struct told *told)
@@ -126,7 +126,7 @@ static int write_stream(const struct told *told)
 	};
 	struct te_codec_choice none = { TE_CODEC_NONE, 0 };
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", none);
+	struct te_stream_writer *writer = writer_create(fd, "it", none);
 
 	CHECK(writer);
 	CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
@@ -134,7 +134,7 @@ static int write_stream(const struct told *told)
 	write_volume(writer, told, 0);
 	write_volume(writer, told, 1);
 	CHECK_EQ(te_stream_write_end(writer), 0);
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	lseek(fd, 0, SEEK_SET);
 	return fd;
 }

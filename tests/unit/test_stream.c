@@ -87,7 +87,7 @@ static void fill(u8 *p, size_t bytes)
 		p[i] = step ? (u8)roll(256) : (u8)(i / 512);
 }
 
-/* `bytes` of data, handed over in pieces of any size, by copy and in place. */
+/* `bytes` of data, handed over in pieces of any size. */
 static void give_data(struct te_stream_writer *writer, size_t bytes)
 {
 	u8 *data = malloc(bytes);
@@ -100,14 +100,7 @@ static void give_data(struct te_stream_writer *writer, size_t bytes)
 
 		if (piece > bytes - done)
 			piece = bytes - done;
-		if (roll(2)) {
-			void *place = te_stream_data_room(writer, &piece);
-
-			memcpy(place, data + done, piece);
-			CHECK_EQ(te_stream_write_data(writer, place, piece), 0);
-		} else {
-			CHECK_EQ(te_stream_write_data(writer, data + done, piece), 0);
-		}
+		CHECK_EQ(writer_data(writer, data + done, piece), 0);
 		done += piece;
 	}
 	free(data);
@@ -121,7 +114,7 @@ static void give_op(struct te_stream_writer *writer, struct te_op op, u64 length
 
 		op.length = cpu_to_le64(part);
 		tell_op(&given, &op);
-		CHECK_EQ(te_stream_write_op(writer, &op), 0);
+		CHECK_EQ(writer_op(writer, &op), 0);
 		if (le16_to_cpu(op.kind) == TE_OP_DATA)
 			give_data(writer, part * 512);
 		op.offset = cpu_to_le64(le64_to_cpu(op.offset) + part);
@@ -157,7 +150,7 @@ static void give_volume(struct te_stream_writer *writer, u32 index, size_t nr_op
 		give_op(writer, op, length);
 		offset += length;
 	}
-	CHECK_EQ(te_stream_write_volume_end(writer), 0);
+	CHECK_EQ(writer_volume_end(writer), 0);
 }
 
 static char *catalog_of(u32 nr_volumes)
@@ -180,7 +173,7 @@ static char *catalog_of(u32 nr_volumes)
 static u64 write_stream(int fd, struct te_codec_choice codec, u64 seed, u32 nr_volumes,
 			size_t nr_ops, u64 longest, u64 provisioned)
 {
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", codec);
+	struct te_stream_writer *writer = writer_create(fd, "it", codec);
 	struct te_begin begin = {
 		.magic = cpu_to_le64(TE_STREAM_MAGIC),
 		.version = cpu_to_le32(TE_STREAM_VERSION),
@@ -200,7 +193,7 @@ static u64 write_stream(int fd, struct te_codec_choice codec, u64 seed, u32 nr_v
 		give_volume(writer, i, nr_ops, longest, &sum);
 	if (provisioned)
 		CHECK_EQ(te_stream_write_end(writer), 0);
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	return sum;
 }
 
@@ -270,7 +263,7 @@ static void more_ops_than_a_frame_holds_come_back(void)
 static void a_pool_without_volumes_is_a_stream(void)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", none);
+	struct te_stream_writer *writer = writer_create(fd, "it", none);
 	struct te_begin begin = {
 		.magic = cpu_to_le64(TE_STREAM_MAGIC),
 		.version = cpu_to_le32(TE_STREAM_VERSION),
@@ -283,8 +276,8 @@ static void a_pool_without_volumes_is_a_stream(void)
 	CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
 	CHECK_EQ(te_stream_write_catalog(writer, json), 0);
 	CHECK_EQ(te_stream_write_end(writer), 0);
-	CHECK_EQ(te_stream_raw_bytes(writer), 0);
-	te_stream_writer_destroy(writer);
+	CHECK_EQ(te_stream_data_bytes(writer), 0);
+	writer_destroy(writer);
 	bytes = bytes_of_fd(fd);
 	CHECK_EQ(read_all_of(&bytes, NULL, &said), 0);
 	free(bytes.p);
@@ -308,7 +301,7 @@ static void the_pieces_in_which_data_comes_do_not_show(void)
 		u64 done = 0, part;
 
 		fds[round] = memfd_create("stream", MFD_CLOEXEC);
-		writer = te_stream_writer_create(fds[round], "it", zlib);
+		writer = writer_create(fds[round], "it", zlib);
 		CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
 		CHECK_EQ(te_stream_write_catalog(writer, "{}"), 0);
 		CHECK_EQ(te_stream_write_volume(writer, &volume), 0);
@@ -318,16 +311,16 @@ static void the_pieces_in_which_data_comes_do_not_show(void)
 			part = round ? 6000 : 8;
 			op.offset = cpu_to_le64(done);
 			op.length = cpu_to_le64(part);
-			CHECK_EQ(te_stream_write_op(writer, &op), 0);
+			CHECK_EQ(writer_op(writer, &op), 0);
 			for (i = done; i < done + part; i++) {
 				memset(sector, (int)(i / 3), sizeof(sector));
-				CHECK_EQ(te_stream_write_data(writer, sector, 100), 0);
-				CHECK_EQ(te_stream_write_data(writer, sector, 412), 0);
+				CHECK_EQ(writer_data(writer, sector, 100), 0);
+				CHECK_EQ(writer_data(writer, sector, 412), 0);
 			}
 		}
-		CHECK_EQ(te_stream_write_volume_end(writer), 0);
+		CHECK_EQ(writer_volume_end(writer), 0);
 		CHECK_EQ(te_stream_write_end(writer), 0);
-		te_stream_writer_destroy(writer);
+		writer_destroy(writer);
 		bytes[round] = bytes_of_fd(fds[round]);
 		close(fds[round]);
 	}
@@ -378,7 +371,7 @@ static void a_pipe_that_gives_one_byte_at_a_time_is_read(void)
 static void written_bytes_and_raw_bytes_are_counted(void)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", none);
+	struct te_stream_writer *writer = writer_create(fd, "it", none);
 	struct te_begin begin = { .nr_volumes = cpu_to_le32(1) };
 	struct te_volume_begin volume = { 0 };
 	struct te_op op = { .length = cpu_to_le64(2), .kind = cpu_to_le16(TE_OP_DATA) };
@@ -387,20 +380,19 @@ static void written_bytes_and_raw_bytes_are_counted(void)
 	CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
 	CHECK_EQ(te_stream_write_catalog(writer, "{}"), 0);
 	CHECK_EQ(te_stream_write_volume(writer, &volume), 0);
-	CHECK_EQ(te_stream_write_op(writer, &op), 0);
-	CHECK_EQ(te_stream_write_data(writer, data, sizeof(data)), 0);
-	CHECK_EQ(te_stream_raw_bytes(writer), 1024);
-	CHECK_EQ(te_stream_write_volume_end(writer), 0);
-	CHECK_EQ(te_stream_raw_bytes(writer), 1024);
+	CHECK_EQ(writer_op(writer, &op), 0);
+	CHECK_EQ(writer_data(writer, data, sizeof(data)), 0);
+	CHECK_EQ(writer_volume_end(writer), 0);
+	CHECK_EQ(te_stream_data_bytes(writer), 1024);
 	CHECK_EQ(te_stream_written_bytes(writer), lseek(fd, 0, SEEK_CUR));
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	close(fd);
 }
 
 static void a_stream_that_is_not_as_announced_is_not_ended(void)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "it", none);
+	struct te_stream_writer *writer = writer_create(fd, "it", none);
 	struct te_begin begin = { .provisioned_sectors = cpu_to_le64(8) };
 
 	CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
@@ -408,14 +400,14 @@ static void a_stream_that_is_not_as_announced_is_not_ended(void)
 	hear();
 	CHECK_EQ(te_stream_write_end(writer), -EINVAL);
 	CHECK(strstr(heard(), "announced"));
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	close(fd);
 }
 
 /* Writes a stream onto fd until that fails; what it returned and said. */
 static int write_until_refused(int fd, const char **said)
 {
-	struct te_stream_writer *writer = te_stream_writer_create(fd, "out", none);
+	struct te_stream_writer *writer = writer_create(fd, "out", none);
 	struct te_begin begin = { .nr_volumes = cpu_to_le32(1) };
 	struct te_volume_begin volume = { 0 };
 	struct te_op op = { .length = cpu_to_le64(1 << 20), .kind = cpu_to_le16(TE_OP_DATA) };
@@ -429,12 +421,12 @@ static int write_until_refused(int fd, const char **said)
 	if (!err)
 		err = te_stream_write_volume(writer, &volume);
 	if (!err)
-		err = te_stream_write_op(writer, &op);
+		err = writer_op(writer, &op);
 	while (!err)
-		err = te_stream_write_data(writer, data, sizeof(data));
+		err = writer_data(writer, data, sizeof(data));
 	*said = heard();
 	CHECK_EQ(te_stream_write_end(writer), err);	/* and stays so */
-	te_stream_writer_destroy(writer);
+	writer_destroy(writer);
 	return err;
 }
 

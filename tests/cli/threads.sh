@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# However many threads: the same bytes, the same words, and an end.
+. "${0%/*}/lib.sh"
+needs thin_restore
+
+generate=${te%/*}/thin-generate
+numbers='1 2 7'
+
+# A pool of some hundred frames: zeros, sharing, blocks of one volume everywhere.
+a_pool() {
+	"$generate" --data pool.data --zeros 30 --mappings 3000 --volumes 3 --snapshots 4 \
+		--scatter 50 --seed 3 "$@" pool.meta
+}
+
+send() {
+	timeout 60 "$te" send --metadata pool.meta --data pool.data \
+		--stream-id 00112233445566778899aabbccddeeff "$@"
+}
+
+any_number_of_threads_gives_the_same_bytes() {
+	for sectors in 128 384 4096; do
+		a_pool --block-sectors $sectors --mappings $((300000 / sectors))
+		for codec in none zlib zstd; do
+			send --codec $codec --threads 1 >wanted
+			"$te" verify wanted
+			for number in $numbers; do
+				send --codec $codec --threads "$number" | cmp - wanted
+			done
+			send --codec $codec | cmp - wanted
+		done
+	done
+}
+
+a_number_that_cannot_be_is_refused() {
+	for number in 0 -1 257 2x '' 99999999999999999999; do
+		fails 2 "--threads takes 1 to 256, not '$number'" send --threads "$number"
+	done
+}
+
+a_full_disk_is_one_error() {
+	for number in $numbers; do
+		fails 1 "/dev/full: no room left for the stream" \
+			send --threads "$number" --codec zstd -o /dev/full
+	done
+}
+
+a_reader_that_goes_away_is_one_error() {
+	mkfifo channel
+	for number in $numbers; do
+		head -c 1000000 <channel >/dev/null &
+		fails 1 "the reader of the stream has gone away" \
+			sh -c "exec timeout 60 '$te' send --threads $number --metadata pool.meta --data pool.data >channel"
+		wait $!
+	done
+}
+
+# The data is cut off while the stream waits for its reader: many reads fail, one is told.
+a_read_that_fails_is_one_error() {
+	for number in $numbers; do
+		cp --sparse=always pool.data kept
+		mkfifo slow
+		(sleep 0.5; exec cat >/dev/null) <slow &
+		(sleep 0.3; exec truncate -s 1M pool.data) &
+		fails 1 "of pool.data: Input/output error" \
+			sh -c "exec timeout 60 '$te' send --threads $number --metadata pool.meta --data pool.data >slow"
+		wait
+		rm slow
+		mv kept pool.data
+	done
+}
+
+a_signal_ends_it() {
+	mkfifo stuck
+	for number in $numbers; do
+		sleep 30 <stuck &
+		sleeper=$!
+		"$te" send --threads "$number" --metadata pool.meta --data pool.data >stuck 2>said &
+		pid=$!
+		sleep 0.3
+		kill -TERM $pid
+		got=0
+		wait $pid || got=$?
+		kill $sleeper
+		[ $got -eq 1 ]
+		has "interrupted: nothing was sent" said
+	done
+}
+
+zeros_cost_next_to_nothing() {
+	cat >zeros.xml <<-'END'
+	<superblock uuid="" time="1" transaction="1" flags="0" version="2" data_block_size="128" nr_data_blocks="16384">
+	 <device dev_id="1" mapped_blocks="16384" transaction="0" creation_time="0" snap_time="1">
+	  <range_mapping origin_begin="0" data_begin="0" length="16384" time="0"/>
+	 </device>
+	</superblock>
+	END
+	truncate -s 4M zeros.meta
+	thin_restore -q -i zeros.xml -o zeros.meta >/dev/null
+	truncate -s 1G zeros.data
+	"$te" send --metadata zeros.meta --data zeros.data >zeros
+	"$te" verify zeros
+	test "$(stat -c %s zeros)" -lt 1000
+}
+
+a_pool
+run_tests \
+	any_number_of_threads_gives_the_same_bytes \
+	a_number_that_cannot_be_is_refused \
+	a_full_disk_is_one_error \
+	a_reader_that_goes_away_is_one_error \
+	a_read_that_fails_is_one_error \
+	a_signal_ends_it \
+	zeros_cost_next_to_nothing
