@@ -82,14 +82,19 @@ static int begin_pool(struct receive *receive, const struct te_room *room)
 		.transaction_id = le64_to_cpu(receive->begin.transaction_id),
 		.time = le32_to_cpu(receive->begin.max_creation_time) + 1,
 	};
-	int err = receive->force ? te_target_wipe(receive->target) : 0;
+	int err;
 
-	if (err)
-		return err;
+	/*
+	 * First of all this ends the pool that may be here.  Its data may hold
+	 * signatures too, and must not lose them while somebody can activate it.
+	 */
 	receive->build = te_build_create(receive->target->metadata.fd,
 					 receive->target->metadata.path, &pool);
 	if (!receive->build)
 		return -EIO;
+	err = receive->force ? te_target_wipe(receive->target) : 0;
+	if (err)
+		return err;
 	receive->place = te_place_create(receive->target->data.fd, receive->target->data.path,
 					 pool.block_sectors, pool.nr_data_blocks);
 	return receive->place ? 0 : -EIO;

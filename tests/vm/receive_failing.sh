@@ -128,7 +128,7 @@ an_io_error_leaves_no_pool() {
 	# Not even the superblock's place can be read.
 	dmsetup create broken --table "0 $(size_of "$metadata") error"
 	fails_with 'cannot look for signatures' receive /dev/mapper/broken "$data"
-	fails_with 'cannot look for signatures' receive /dev/mapper/broken "$data" --force
+	fails_with 'broken: cannot flush to disk' receive /dev/mapper/broken "$data" --force
 	dmsetup remove --retry broken
 }
 
