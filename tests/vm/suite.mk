@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that the scripts of this folder call: one .c each, carried into the guest.
 
-VM_PROGRAM_NAMES := pattern view_image random_reads damage fail_nth
+VM_PROGRAM_NAMES := pattern view_image random_reads damage fail_nth \
+	disk_recorder disk_replay
 VM_PROGRAMS := $(VM_PROGRAM_NAMES:%=$(BUILD)/tests/%)
 
 # These read metadata by the core.
