@@ -53,6 +53,9 @@ struct ops_run {
 	struct te_plan *plan;
 	u32 index;
 	long parent;
+	bool shared_at[TE_BTREE_MAX_DEPTH];	/* the way to the node read last: below one
+						 * that another place has too */
+	unsigned int level;		/* of that node */
 	struct te_plan_op pending;	/* count 0: none */
 	int (*op)(void *context, const struct te_plan_op *op);
 	void *context;
@@ -98,10 +101,18 @@ static int add_op(struct ops_run *run, const struct te_plan_op *next)
 
 static int enter(void *context, u64 block, unsigned int level)
 {
-	const struct ops_run *run = context;
+	struct ops_run *run = context;
+	const struct te_survey *survey = &run->plan->state->survey;
 
-	return run->plan->state->survey.owner[block] - 1 < run->index ? TE_VISIT_SKIP :
-									TE_VISIT_DESCEND;
+	if (survey->owner[block] - 1 < run->index)
+		return TE_VISIT_SKIP;
+	/* Beyond the depth that there is, the difference ends by itself. */
+	if (level >= TE_BTREE_MAX_DEPTH)
+		return TE_VISIT_DESCEND;
+	run->level = level;
+	run->shared_at[level] = (level && run->shared_at[level - 1]) ||
+				te_survey_node_is_shared(survey, block);
+	return TE_VISIT_DESCEND;
 }
 
 /* A node that an earlier volume owns: in the range of its content both are the same. */
@@ -155,7 +166,8 @@ static int entry(void *context, u64 virtual_block, bool has_old, u64 old_value, 
 		run->plan->resent_blocks++;
 	}
 	op.kind = TE_OP_DATA;
-	op.shared = te_bitmap_test(&state->survey.shared, op.pool_block);
+	op.shared = run->shared_at[run->level] ||
+		    te_bitmap_test(&state->survey.shared, op.pool_block);
 	if (extends_data(&run->pending, &op)) {
 		run->pending.count++;
 		return 0;
@@ -218,6 +230,8 @@ static int measure_op(void *context, const struct te_plan_op *op)
 	/* What a volume shares with none can come from nowhere but its own DATA. */
 	if (op->kind == TE_OP_DATA && !op->shared)
 		volume->shared_blocks -= op->count;
+	if (op->kind == TE_OP_DATA && op->shared)
+		volume->sent_shared_blocks += op->count;
 	return 0;
 }
 
@@ -232,7 +246,10 @@ static int measure(struct te_plan *plan)
 		if (err)
 			return err;
 		plan->sent_blocks += plan->volumes[i].sent_blocks;
+		plan->shared_blocks += plan->volumes[i].sent_shared_blocks;
 	}
+	/* What is sent again is shared, and counted already. */
+	plan->shared_blocks -= plan->resent_blocks;
 	return 0;
 }
 
@@ -249,7 +266,6 @@ static int make_plan(struct te_plan *plan)
 	if (err)
 		return err;
 	plan->provisioned_blocks = survey->mapped.nr_set;
-	plan->shared_blocks = survey->shared.nr_set;
 	for (i = 0; i < plan->nr_volumes; i++) {
 		err = settle_size(source, &plan->volumes[i]);
 		if (err)

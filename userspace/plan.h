@@ -4,7 +4,8 @@
  * earlier one each is told from, and what each one's ops are.
  *
  * Survey (survey.h).  All trees are walked: which blocks are mapped at all, which
- * by several of the volumes, each node's newest mapping time.  A volume's newest
+ * by several leaves, which nodes stand in several places, each node's newest
+ * mapping time.  A volume's newest
  * is the age of its state, whatever its id or name.
  *
  * Order.  By that age, then creation time, then id: a snapshot comes before what
@@ -40,6 +41,7 @@ struct te_plan_volume {
 	u64 end_block;			/* last mapped virtual block + 1, or 0 */
 	u32 newest_time;
 	u64 sent_blocks;		/* what DATA and ZERO of its section carry */
+	u64 sent_shared_blocks;		/* of these, that other volumes have too */
 	u64 nr_ops;			/* as te_plan_ops gives them */
 };
 

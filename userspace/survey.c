@@ -13,6 +13,11 @@
 #define INFO_MET	(1u << 25)	/* by one volume */
 #define INFO_MET_AGAIN	(1u << 26)	/* by more: all below it is shared */
 
+bool te_survey_node_is_shared(const struct te_survey *survey, u64 block)
+{
+	return survey->info[block] & INFO_MET_AGAIN;
+}
+
 int te_survey_say(const struct te_source *source, const struct te_volume *volume, int err,
 		  const struct te_fault *fault)
 {
@@ -63,11 +68,12 @@ static int survey_enter(void *context, u64 block, unsigned int level, struct te_
 	if (block >= sw->survey->nr_nodes || level >= TE_BTREE_MAX_DEPTH)
 		return TE_VISIT_DESCEND;
 	info = &sw->survey->info[block];
-	if (*info & INFO_MET_AGAIN) {
+	if (*info & INFO_MET) {
+		*info |= INFO_MET_AGAIN;
 		add_to_parent(sw, level, block);
 		return TE_VISIT_SKIP;
 	}
-	*info |= *info & INFO_MET ? INFO_MET_AGAIN : INFO_MET;
+	*info |= INFO_MET;
 	sw->level = level;
 	sw->sums[level] = (struct sum){ 0, 0 };
 	return TE_VISIT_DESCEND;
@@ -77,7 +83,7 @@ static bool survey_wanted(void *context, u64 block, u64 low)
 {
 	const struct survey_walk *sw = context;
 
-	return !(sw->survey->info[block] & INFO_MET_AGAIN);
+	return !(sw->survey->info[block] & INFO_MET);
 }
 
 static int survey_leaf(void *context, const struct te_node *leaf, struct te_range range)
@@ -102,7 +108,6 @@ static int survey_leaf(void *context, const struct te_node *leaf, struct te_rang
 		if (block >= survey->mapped.nr_bits)
 			return te_fail(sw->fault, -EILSEQ, TE_FAULT_DATA_BLOCK, leaf->block,
 				       block, survey->mapped.nr_bits);
-		/* So is what lies below a node that is met again. */
 		if (te_bitmap_set(&survey->mapped, block))
 			te_bitmap_set(&survey->shared, block);
 		if (time > sum->newest)

@@ -2,12 +2,11 @@
 /*
  * The survey of a source's trees, for the plan.
  *
- * A node is read when the first volume is found to have it, and once more at
- * the second: then all below it is shared, and is marked so.  From the third
- * on it is passed by.  So a node is read twice at most, however many volumes
- * share it.
+ * A node is read when the first volume is found to have it.  From the second
+ * on it is passed by, and marked: all below it is shared.  So a node is read once,
+ * however many volumes share it.
  *
- * One 32-bit word a metadata block says how often it was met, whether it is a
+ * One 32-bit word a metadata block says whether it was met again, whether it is a
  * leaf, and the newest mapping time below it; a second one how many mappings
  * are below, and after the survey which volume owns the node.  Both are only
  * touched, and so only backed by memory, where nodes are.
@@ -20,7 +19,7 @@
 
 struct te_survey {
 	struct te_bitmap mapped;	/* pool blocks that any volume maps */
-	struct te_bitmap shared;	/* of these, that more than one maps, or one twice */
+	struct te_bitmap shared;	/* of these, that two leaves map, or one twice */
 	u64 nr_nodes;			/* metadata blocks: entries of the two below */
 	u32 *info;			/* survey.c's own */
 	union {
@@ -36,6 +35,9 @@ struct te_survey {
 int te_survey_run(struct te_survey *survey, struct te_source *source,
 		  struct te_plan_volume *volumes, size_t nr_volumes);
 void te_survey_exit(struct te_survey *survey);	/* also of a zeroed one */
+
+/* More than one place in the trees has this node: all that it maps is shared. */
+bool te_survey_node_is_shared(const struct te_survey *survey, u64 block);
 
 /*
  * With the volumes in order: gives every node its owner, and every volume its
