@@ -1,21 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* cleanup: undoes what interrupted runs have left in live pools. */
 #include <getopt.h>
+#include <json-c/json.h>
 #include <stdio.h>
 
 #include "cmd.h"
 #include "interrupt.h"
+#include "listing.h"
 #include "lock.h"
 #include "record.h"
 #include "say.h"
 #include "undo.h"
+#include "utf8.h"
+
+/* Of a line of 80 columns, behind "would ". */
+#define ACT_COLUMNS	74u
 
 struct cleaning {
 	const char *pool_name;		/* only of this pool, or NULL */
 	struct te_undo undo;
+	struct json_object *runs;	/* --json: what is told, by run; else NULL */
+	struct json_object *acts;	/* of the run that is being undone */
 	size_t nr_runs;			/* undone, or to be */
 	bool failed;
 };
+
+static void tell_act(void *context, const struct te_run *run, const char *act)
+{
+	struct cleaning *cleaning = context;
+	char *text;
+
+	if (cleaning->acts) {
+		json_object_array_add(cleaning->acts, json_object_new_string(act));
+	} else if (cleaning->undo.dry) {
+		text = te_utf8_printable(act, ACT_COLUMNS);
+		printf("would %s\n", text ? text : act);
+		te_free(text);
+	} else {
+		te_note("%s: %s", run->pool_name, act);
+	}
+}
+
+static void begin_json(struct cleaning *cleaning, const struct te_run *run)
+{
+	struct json_object *object = json_object_new_object();
+
+	cleaning->acts = json_object_new_array();
+	json_object_object_add(object, "pool", json_object_new_string(run->pool_name));
+	if (run->view[0])
+		json_object_object_add(object, "view", json_object_new_string(run->view));
+	json_object_object_add(object, "started", json_object_new_int64((int64_t)run->started));
+	json_object_object_add(object, "acts", cleaning->acts);
+	json_object_array_add(cleaning->runs, object);
+}
+
+static void print_json(struct cleaning *cleaning)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "done", json_object_new_boolean(!cleaning->undo.dry));
+	json_object_object_add(object, "runs", cleaning->runs);
+	te_listing_json(object);
+}
 
 /* An open view is no leftover; `view close` ends it. */
 static bool stays(const struct te_run *run)
@@ -36,6 +82,8 @@ static int clean_locked(struct cleaning *cleaning, const struct te_run *run)
 		return err == -ENOENT ? 0 : err;
 	if (!stays(&fresh)) {
 		cleaning->nr_runs++;
+		if (cleaning->runs)
+			begin_json(cleaning, &fresh);
 		err = te_undo_run(&fresh, &cleaning->undo);
 	}
 	te_run_exit(&fresh);
@@ -75,52 +123,64 @@ static int clean_unfinished(void *context, const char *pool_name, const char *fi
 	return 0;
 }
 
+/* `name`: as the record has it, or whatever else leads to the pool; NULL: all pools. */
+static enum te_exit clean(struct cleaning *cleaning, const char *name)
+{
+	struct te_dm_device pool;
+	int err;
+
+	if (te_dm_start())
+		return TE_EXIT_FAILED;
+	cleaning->pool_name = name;
+	if (name && !te_dm_find(name, &pool))
+		cleaning->pool_name = pool.name;
+	te_interrupt_catch();
+	err = te_run_each(clean_run, cleaning);
+	if (!err)
+		err = te_run_each_unfinished(clean_unfinished, cleaning);
+	if (cleaning->runs)
+		print_json(cleaning);
+	else if (!err && !cleaning->failed && !cleaning->nr_runs)
+		te_note("nothing to clean up");
+	if (te_listing_end() != TE_EXIT_DONE || err || cleaning->failed)
+		return TE_EXIT_FAILED;
+	return TE_EXIT_DONE;
+}
+
 static enum te_exit run_cleanup(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL }
 	};
-	struct cleaning cleaning = { .undo.tell = true };
-	struct te_dm_device pool;
-	int c, err;
+	struct cleaning cleaning = { .undo.tell = tell_act };
+	bool json = false;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
-		if (c != 'n')
+		if (c == 'n')
+			cleaning.undo.dry = true;
+		else if (c == 'j')
+			json = true;
+		else
 			return te_usage(&te_cmd_cleanup);
-		cleaning.undo.dry = true;
 	}
 	if (argc - optind > 1)
 		return te_usage(&te_cmd_cleanup);
-	if (te_dm_start())
-		return TE_EXIT_FAILED;
-	if (optind < argc) {
-		/* As the record has it, or whatever else leads to the pool. */
-		cleaning.pool_name = argv[optind];
-		if (!te_dm_find(argv[optind], &pool))
-			cleaning.pool_name = pool.name;
-	}
-	te_interrupt_catch();
-	err = te_run_each(clean_run, &cleaning);
-	if (!err)
-		err = te_run_each_unfinished(clean_unfinished, &cleaning);
-	if (err || cleaning.failed)
-		return TE_EXIT_FAILED;
-	if (!cleaning.nr_runs)
-		te_note("nothing to clean up");
-	if (fflush(stdout)) {
-		te_error("cannot write: %s", strerror(errno));
-		return TE_EXIT_FAILED;
-	}
-	return TE_EXIT_DONE;
+	cleaning.undo.context = &cleaning;
+	if (json)
+		cleaning.runs = json_object_new_array();
+	return clean(&cleaning, argv[optind]);
 }
 
 const struct te_cmd te_cmd_cleanup = {
 	.verb = "cleanup",
-	.synopsis = "[-n] [POOL]",
+	.synopsis = "[-n] [--json] [POOL]",
 	.summary = "undo what an interrupted send or view has left in a live pool",
 	.help = "\n"
 		"  -n, --dry-run   say what would be done, and do nothing\n"
+		"  --json          say it as one JSON object\n"
 		"\n"
 		"Resumes what stands still, removes devices and snapshots, releases the\n"
 		"metadata snapshot: only what the run's record in /var/lib/thinexport names.\n",

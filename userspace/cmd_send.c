@@ -96,10 +96,6 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 	}
 	if (argc - optind > 1 || te_source_options_count(&options->source, argv[optind]) != 1)
 		return te_usage(&te_cmd_send);
-	if (options->json && !options->dry) {
-		te_error("--json goes with -n: a stream is not JSON");
-		return TE_EXIT_USAGE;
-	}
 	return TE_EXIT_DONE;
 }
 
@@ -131,6 +127,7 @@ struct outcome {
 	size_t nr_volumes;
 	u64 resent_bytes;
 	u64 window_us;
+	double seconds;			/* that sending took */
 	bool live;
 	struct te_send_totals totals;
 	struct te_output output;	/* begun, when not dry */
@@ -155,6 +152,21 @@ static void say_outcome(const struct outcome *outcome)
 			te_bytes(outcome->resent_bytes));
 }
 
+/* On stderr, since standard output may be the stream. */
+static void say_outcome_json(const struct outcome *outcome)
+{
+	const struct te_send_totals *totals = &outcome->totals;
+	char window[48] = "";
+
+	if (outcome->live)
+		snprintf(window, sizeof(window), ",\"stood_still_us\":%llu",
+			 (unsigned long long)outcome->window_us);
+	fprintf(stderr, "{\"volumes\":%zu,\"data_bytes\":%llu,\"zero_bytes\":%llu,\"resent_bytes\":%llu,\"stream_bytes\":%llu,\"seconds\":%.3f%s}\n",
+		outcome->nr_volumes, (unsigned long long)totals->data_bytes,
+		(unsigned long long)totals->zero_bytes, (unsigned long long)outcome->resent_bytes,
+		(unsigned long long)totals->written_bytes, outcome->seconds, window);
+}
+
 static int send_source(struct te_source *source, const struct options *options,
 		       struct outcome *outcome)
 {
@@ -175,6 +187,7 @@ static int send_source(struct te_source *source, const struct options *options,
 		err = te_output_open(&outcome->output, options->output, options->force, source);
 		if (!err)
 			err = send_plan(plan, options, &outcome->output, &outcome->totals);
+		outcome->seconds = te_progress_seconds();
 	}
 	te_plan_destroy(plan);
 	return err;
@@ -198,7 +211,9 @@ static int send(const struct options *options)
 	if (!err && !options->dry)
 		err = te_output_commit(&outcome.output);
 	te_output_abort(&outcome.output);
-	if (!err && !options->dry)
+	if (!err && !options->dry && options->json)
+		say_outcome_json(&outcome);
+	else if (!err && !options->dry)
 		say_outcome(&outcome);
 	/* The stream is whole, and stays; but something is left in the pool. */
 	return err ? err : close_err;
@@ -239,6 +254,7 @@ const struct te_cmd te_cmd_send = {
 		"  --window-limit MS     longest time a live pool's volumes may stand still\n"
 		"  --progress auto|json|none\n"
 		"                        on a terminal; as JSON lines on stderr; not at all\n"
+		"  --json                the totals as JSON, the last line on stderr\n"
 		"  -n [--json]           tells what would be sent\n",
 	.run = run,
 };

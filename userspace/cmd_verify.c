@@ -9,20 +9,7 @@
 #include "progress.h"
 #include "say.h"
 #include "source_options.h"
-#include "utf8.h"
 #include "verify_against.h"
-
-typedef unsigned long long ull;
-
-/* What was read. */
-struct verified {
-	u64 frames;
-	u64 skipped_frames;
-	u64 volumes;
-	u64 nr_ops;
-	u64 data_sectors;
-	u64 zero_sectors;
-};
 
 static u64 provisioned_bytes(const struct te_record *record)
 {
@@ -38,7 +25,7 @@ static u64 provisioned_bytes(const struct te_record *record)
 	return sectors * 512;
 }
 
-static void count(struct verified *verified, const struct te_record *record)
+static void count(struct te_verified *verified, const struct te_record *record)
 {
 	verified->frames++;
 	if (record->kind == TE_RECORD_BEGIN)
@@ -58,7 +45,7 @@ static void count(struct verified *verified, const struct te_record *record)
 
 /* Reads to the end: te_stream_next checks all there is to check.  0 or -errno. */
 static int read_through(struct te_stream_reader *reader, struct te_against *against,
-			struct verified *verified)
+			struct te_verified *verified)
 {
 	struct te_record record;
 	int result;
@@ -74,45 +61,45 @@ static int read_through(struct te_stream_reader *reader, struct te_against *agai
 	return result;
 }
 
-static void print(const char *name, u64 bytes, const struct verified *verified)
-{
-	char *text = te_utf8_printable(name, 70);
-
-	printf("%s: good\n", text ? text : "");
-	te_free(text);
-	printf("%llu frames in %s: order, checksums, sizes, digest\n", (ull)verified->frames,
-	       te_bytes(bytes));
-	printf("%llu volumes, %llu ops: parents, sources, offsets, totals\n",
-	       (ull)verified->volumes, (ull)verified->nr_ops);
-	printf("%s of data decoded, %s of zeros\n", te_bytes(verified->data_sectors * 512),
-	       te_bytes(verified->zero_sectors * 512));
-	if (verified->skipped_frames)
-		printf("%llu optional frames of unknown kinds: checksums only\n",
-		       (ull)verified->skipped_frames);
-}
-
 /* 0 when all of the stream was read and, with a source, all was the same. */
-static int verify(struct te_stream_reader *reader, const char *name, struct te_source *source)
+static int verify(struct te_stream_reader *reader, struct te_source *source,
+		  struct te_verify_report *report)
 {
-	struct te_against *against = source ? te_against_create(source, name) : NULL;
-	struct verified verified = { 0 };
+	struct te_against *against =
+		source ? te_against_create(source, report->stream, report) : NULL;
+	struct te_verified verified = { 0 };
+	u64 different = 0, compared = 0;
 	int err = -ENOMEM;
 
 	if (!source || against)
 		err = read_through(reader, against, &verified);
 	te_progress_end();
-	if (!err)
-		print(name, te_stream_read_bytes(reader), &verified);
-	if (!err && against && te_against_nr_different(against)) {
-		te_error("%s: %llu of its %llu volumes are not the same in %s", name,
-			 (ull)te_against_nr_different(against), (ull)verified.volumes,
-			 source->name);
-		err = -EBADMSG;
-	} else if (!err && against) {
-		printf("the same as %s: %s compared, and the sharing\n", source->name,
-		       te_bytes(te_against_bytes(against)));
+	if (!err && against) {
+		different = te_against_nr_different(against);
+		compared = te_against_bytes(against);
 	}
 	te_against_destroy(against);
+	if (err)
+		return err;
+	verified.bytes = te_stream_read_bytes(reader);
+	te_report_verified(report, &verified, different, compared);
+	if (!different)
+		return 0;
+	te_error("%s: %llu of its %llu volumes are not the same in %s", report->stream,
+		 (unsigned long long)different, (unsigned long long)verified.volumes,
+		 source->name);
+	return -EBADMSG;
+}
+
+static int verify_and_report(struct te_stream_reader *reader, const char *name,
+			     struct te_source *source, bool json)
+{
+	struct te_verify_report report;
+	int err = te_report_begin(&report, name, source ? source->name : NULL, json);
+
+	if (!err)
+		err = verify(reader, source, &report);
+	te_report_end(&report);
 	return err;
 }
 
@@ -120,7 +107,8 @@ static int verify(struct te_stream_reader *reader, const char *name, struct te_s
  * `named`: what it is compared with, or NULL.  The stream is opened first: a live
  * pool is not frozen for nothing.
  */
-static enum te_exit verify_named(const char *path, const struct te_source_named *named)
+static enum te_exit verify_named(const char *path, const struct te_source_named *named,
+				 bool json)
 {
 	struct te_source_opened opened = { NULL, NULL };
 	struct te_stream_reader *reader;
@@ -138,7 +126,7 @@ static enum te_exit verify_named(const char *path, const struct te_source_named 
 	if (named)
 		err = te_source_open_any(named, &opened);
 	if (!err)
-		err = verify(reader, name, opened.source);
+		err = verify_and_report(reader, name, opened.source, json);
 	if (te_source_close_any(&opened))
 		err = -EIO;
 	if (err && te_interrupted())
@@ -152,6 +140,7 @@ static enum te_exit run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "against", required_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "progress", required_argument, NULL, 'p' },
 		TE_SOURCE_DEVICE_OPTIONS,
 		{ NULL, 0, NULL, 0 },
@@ -159,11 +148,14 @@ static enum te_exit run(int argc, char **argv)
 	struct te_source_options source = { .named.live.reader = TE_LIVE_AUTO };
 	enum te_exit exit = TE_EXIT_DONE;
 	const char *against = NULL;
+	bool json = false;
 	int c, nr_sources;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'a')
 			against = optarg;
+		else if (c == 'j')
+			json = true;
 		else if (c == 'p')
 			exit = te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 		else
@@ -174,7 +166,7 @@ static enum te_exit run(int argc, char **argv)
 	nr_sources = te_source_options_count(&source, against);
 	if (argc - optind > 1 || nr_sources < 0)
 		return te_usage(&te_cmd_verify);
-	return verify_named(argv[optind], nr_sources ? &source.named : NULL);
+	return verify_named(argv[optind], nr_sources ? &source.named : NULL, json);
 }
 
 const struct te_cmd te_cmd_verify = {
@@ -184,6 +176,7 @@ const struct te_cmd te_cmd_verify = {
 	.help = "Reads standard input without STREAM or for \"-\".\n\n"
 		"  --against SOURCE      compares with a pool, a view or an image of one\n"
 		"  --metadata, --data    compares with a pool that is not active\n"
+		"  --json                one JSON object\n"
 		"  --progress auto|json|none\n"
 		"                        on a terminal; as JSON lines on stderr; not at all\n",
 	.run = run,

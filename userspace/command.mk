@@ -27,7 +27,7 @@ COMMAND_SRC += threads codec codec_zlib codec_zstd frame catalog ops_frame strea
 # Back: placement and metadata
 COMMAND_SRC += choice choice_scan room receive receive_list target place build build_tree build_copy build_store build_count build_space_map
 # Told and compared
-COMMAND_SRC += dump info info_stream info_source mapping verify_against
+COMMAND_SRC += dump info info_stream info_source mapping verify_against verify_report
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(BUILD)/%.o)

@@ -57,7 +57,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void clear(void)
+void te_progress_hide(void)
 {
 	if (progress.drawn)
 		fputs("\r\033[K", stderr);
@@ -147,7 +147,7 @@ void te_progress_begin(enum te_progress_phase phase, u64 total_bytes)
 	progress.terminal = isatty(STDERR_FILENO);
 	progress.begun = now();
 	progress.next = progress.begun + REDRAW_SECONDS;
-	te_say_before(clear);
+	te_say_before(te_progress_hide);
 	if (mode == JSON)
 		show(progress.begun);
 }
@@ -175,7 +175,7 @@ void te_progress_end(void)
 {
 	if (progress.running && mode == JSON)
 		report(now() - progress.begun);
-	clear();
+	te_progress_hide();
 	progress.running = false;
 }
 

@@ -45,7 +45,10 @@ void te_progress_add(u64 bytes);
 /* What is done stays, but something else is being done. */
 void te_progress_turn(enum te_progress_phase phase);
 
-/* Takes the line away, or writes the last object.  Fine without begin. */
+/* Takes the line away until it is drawn again: something else is about to be printed. */
+void te_progress_hide(void);
+
+/* Takes the line away for good, or writes the last object.  Fine without begin. */
 void te_progress_end(void);
 
 /* Seconds since begin, also without a terminal; never 0. */

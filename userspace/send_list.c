@@ -100,6 +100,8 @@ void te_send_list_json(const struct te_plan *plan)
 	add_number(object, "block_bytes", block);
 	add_number(object, "provisioned_bytes", plan->provisioned_blocks * block);
 	add_number(object, "shared_bytes", plan->shared_blocks * block);
+	add_number(object, "exclusive_bytes",
+		   (plan->provisioned_blocks - plan->shared_blocks) * block);
 	add_number(object, "to_send_bytes", plan->sent_blocks * block);
 	json_object_object_add(object, "volumes", volumes);
 	te_listing_json(object);

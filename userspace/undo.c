@@ -23,7 +23,7 @@ static void failed(struct undoing *at, int err)
 		at->err = err;
 }
 
-/* Says the act; true when it is to be done. */
+/* Tells the act; true when it is to be done. */
 static bool act(const struct undoing *at, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 static bool act(const struct undoing *at, const char *format, ...)
@@ -34,10 +34,8 @@ static bool act(const struct undoing *at, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	if (at->undo->dry)
-		printf("would %s\n", what);
-	else if (at->undo->tell)
-		te_note("%s: %s", at->run->pool_name, what);
+	if (at->undo->tell)
+		at->undo->tell(at->undo->context, at->run, what);
 	return !at->undo->dry;
 }
 

@@ -33,8 +33,11 @@ struct te_undo {
 	bool reserved;			/* the metadata snapshot is the run's */
 	bool suspended;			/* the window could not resume all */
 
-	bool dry;			/* say what would be done, do nothing */
-	bool tell;			/* say what is done */
+	bool dry;			/* do nothing, only tell */
+
+	/* Is told each act before it is done, "delete ...", in a short line; may be NULL. */
+	void (*tell)(void *context, const struct te_run *run, const char *act);
+	void *context;
 };
 
 /*

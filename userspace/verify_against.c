@@ -2,8 +2,6 @@
 /* A stream compared with a source that should hold the same. */
 #include "verify_against.h"
 
-#include <stdio.h>
-
 #include "interrupt.h"
 #include "mapping.h"
 #include "plan.h"
@@ -36,6 +34,7 @@ struct difference {
 struct te_against {
 	struct te_source *source;
 	const char *stream;
+	struct te_verify_report *report;
 	struct te_fault fault;
 	u32 block_sectors;
 	struct section *sections;
@@ -57,13 +56,15 @@ struct te_against {
 	unsigned int lines;
 };
 
-struct te_against *te_against_create(struct te_source *source, const char *stream)
+struct te_against *te_against_create(struct te_source *source, const char *stream,
+				     struct te_verify_report *report)
 {
 	struct te_against *against = te_alloc(sizeof(*against));
 
 	if (against) {
 		against->source = source;
 		against->stream = stream;
+		against->report = report;
 		against->buffer = aligned_alloc(PAGE_BYTES, READ_BYTES + PAGE_BYTES);
 	}
 	if (against && against->buffer)
@@ -114,8 +115,8 @@ static void tell_difference(struct te_against *against)
 	if (!difference->what)
 		return;
 	if (against->lines++ < MAX_LINES)
-		printf("volume %u: sectors %llu to %llu %s\n", against->section->dev_id,
-		       (ull)difference->start, (ull)difference->end, difference->what);
+		te_report_range(against->report, against->section->dev_id, difference->start,
+				difference->end, difference->what);
 	difference->what = NULL;
 }
 
@@ -203,15 +204,15 @@ static int take_volume(struct te_against *against, const struct te_volume_begin 
 	volume = section->volume;
 	if (!volume) {
 		section->differs = true;
-		printf("volume %u: is not in %s\n", section->dev_id, against->source->name);
+		te_report_missing(against->report, section->dev_id);
 		return 0;
 	}
 	if (le32_to_cpu(from->flags) & TE_VOLUME_SIZE_KNOWN &&
 	    volume->size_from != TE_SIZE_FROM_MAPPINGS &&
 	    volume->virtual_sectors != le64_to_cpu(from->virtual_sectors)) {
 		section->differs = true;
-		printf("volume %u: has %llu sectors, %llu in the stream\n", section->dev_id,
-		       (ull)volume->virtual_sectors, (ull)le64_to_cpu(from->virtual_sectors));
+		te_report_size(against->report, section->dev_id, volume->virtual_sectors,
+			       le64_to_cpu(from->virtual_sectors));
 	}
 	against->position = 0;
 	against->run_count = 0;
@@ -454,8 +455,8 @@ static int take_volume_end(struct te_against *against)
 	err = compare_left_out(against, against->position, last);
 	tell_difference(against);
 	if (against->lines > MAX_LINES)
-		printf("volume %u: and %u ranges more\n", against->section->dev_id,
-		       against->lines - MAX_LINES);
+		te_report_more_ranges(against->report, against->section->dev_id,
+				      against->lines - MAX_LINES);
 	close_mappings(against);
 	return err;
 }
@@ -495,9 +496,7 @@ static int choose_volumes(struct te_against *against)
 			chosen[against->sections[i].volume - source->volumes] = true;
 	te_source_keep(source, chosen);
 	te_free(chosen);
-	if (source->nr_volumes < nr_before)
-		printf("%zu volumes of %s are not in the stream\n", nr_before - source->nr_volumes,
-		       source->name);
+	te_report_not_in_stream(against->report, nr_before - source->nr_volumes);
 	/* They have moved. */
 	for (i = 0; i < against->nr_sections; i++)
 		against->sections[i].volume =
@@ -508,16 +507,18 @@ static int choose_volumes(struct te_against *against)
 static void compare_counts(struct te_against *against, struct section *section,
 			   const struct te_plan_volume *found)
 {
-	u64 exclusive = found->mapped_blocks - found->shared_blocks;
-	u64 wanted = section->provisioned_sectors / against->block_sectors;
-	u64 wanted_exclusive = section->exclusive_sectors / against->block_sectors;
+	const struct te_report_counts counts = {
+		.blocks = found->mapped_blocks,
+		.exclusive_blocks = found->mapped_blocks - found->shared_blocks,
+		.stream_blocks = section->provisioned_sectors / against->block_sectors,
+		.stream_exclusive_blocks = section->exclusive_sectors / against->block_sectors,
+	};
 
-	if (found->mapped_blocks == wanted && exclusive == wanted_exclusive)
+	if (counts.blocks == counts.stream_blocks &&
+	    counts.exclusive_blocks == counts.stream_exclusive_blocks)
 		return;
 	section->differs = true;
-	printf("volume %u: %llu blocks, %llu exclusive; in the stream %llu, %llu\n",
-	       section->dev_id, (ull)found->mapped_blocks, (ull)exclusive, (ull)wanted,
-	       (ull)wanted_exclusive);
+	te_report_counts(against->report, section->dev_id, &counts);
 }
 
 /* The plan's volume for each of the source's, which are in another order. */

@@ -18,15 +18,17 @@
 
 #include "source.h"
 #include "stream_read.h"
+#include "verify_report.h"
 
 struct te_against;
 
-/* Before the stream's first record.  NULL after one sentence. */
-struct te_against *te_against_create(struct te_source *source, const char *stream);
+/* Before the stream's first record; differences go to `report`.  NULL after one sentence. */
+struct te_against *te_against_create(struct te_source *source, const char *stream,
+				     struct te_verify_report *report);
 void te_against_destroy(struct te_against *against);	/* NULL is fine */
 
 /*
- * Compares the next record.  Differences are listed on standard output and counted.
+ * Compares the next record.  Differences are reported and counted.
  * 0, or -errno after one sentence (none for -EINTR).
  */
 int te_against_record(struct te_against *against, const struct te_record *record);

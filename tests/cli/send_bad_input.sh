@@ -86,7 +86,6 @@ wrong_options_are_usage_errors() {
 	refused 2 "the levels of zstd are 1 to 19" send --codec zstd:20
 	refused 2 "--stream-id takes 32 hexadecimal digits" send --stream-id 1234
 	refused 2 "--window-limit takes" send --window-limit 0
-	refused 2 "--json goes with -n" send --json
 	refused 2 "Usage:" "$te" send
 	refused 2 "Usage:" "$te" send --metadata pool.meta
 	refused 2 "Usage:" "$te" send --metadata pool.meta --data pool.data pool

@@ -95,8 +95,13 @@ a_dead_window_s_watchdog_says_so() {
 		kill_in_window
 	done
 	fails nothing_is_left p
+	thinexport cleanup -n --json p |
+		jq -e '.done == false and .runs[0].pool == "p" and
+			(.runs[0].acts | index("delete the snapshot 16777215 of volume 0"))'
+	fails nothing_is_left p
 	thinexport cleanup p
 	nothing_is_left p
+	thinexport cleanup --json p | jq -e '.done and .runs == []'
 	thinexport cleanup p 2>&1 | grep 'nothing to clean up'
 	deactivate v0 p p-slow
 }
