@@ -57,7 +57,7 @@ static enum te_exit run(int argc, char **argv)
 const struct te_cmd te_cmd_dump = {
 	.verb = "dump",
 	.synopsis = "[--json] [STREAM]",
-	.summary = "prints every record of a stream",
+	.summary = "print every record of a stream",
 	.help = "Reads standard input without STREAM or for \"-\".\n\n"
 		"  --json    one JSON object a line\n",
 	.run = run,

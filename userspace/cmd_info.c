@@ -83,7 +83,7 @@ static enum te_exit run(int argc, char **argv)
 const struct te_cmd te_cmd_info = {
 	.verb = "info",
 	.synopsis = "[--json] [STREAM|SOURCE | --metadata PATH --data PATH]",
-	.summary = "lists the volumes of a stream or a pool and what they share",
+	.summary = "list the volumes of a stream or a pool, and what they share",
 	.help = "SOURCE is as for send.  Without it, or for \"-\", reads standard input.\n\n"
 		"  --json                one JSON object\n"
 		"  --metadata, --data    devices or image files of a pool that is not active\n",

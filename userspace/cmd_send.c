@@ -238,7 +238,7 @@ static enum te_exit run(int argc, char **argv)
 const struct te_cmd te_cmd_send = {
 	.verb = "send",
 	.synopsis = "[OPTION]... SOURCE | --metadata PATH --data PATH",
-	.summary = "writes a pool, or some of its volumes, as a stream",
+	.summary = "write a pool, or some of its volumes, as a stream",
 	.help = "SOURCE is the name of an active thin pool, or a view or an image of one.\n\n"
 		"  --volume ID|NAME      only this volume; may be repeated\n"
 		"  --metadata, --data    devices or image files of a pool that is not active\n"

@@ -172,7 +172,7 @@ static enum te_exit run(int argc, char **argv)
 const struct te_cmd te_cmd_verify = {
 	.verb = "verify",
 	.synopsis = "[OPTION]... [STREAM]",
-	.summary = "checks all of a stream, and against a pool",
+	.summary = "check all of a stream, also against a pool",
 	.help = "Reads standard input without STREAM or for \"-\".\n\n"
 		"  --against SOURCE      compares with a pool, a view or an image of one\n"
 		"  --metadata, --data    compares with a pool that is not active\n"
