@@ -11,6 +11,8 @@
 #include "utf8.h"
 
 #define SECTOR_BYTES	512ULL
+#define NAME_COLUMNS	70u
+#define SOURCE_COLUMNS	30u
 
 typedef unsigned long long ull;
 
@@ -18,11 +20,13 @@ int te_report_begin(struct te_verify_report *report, const char *stream, const c
 		    bool json)
 {
 	*report = (struct te_verify_report) { .stream = stream, .source = source };
-	if (!json)
+	if (source)
+		report->short_source = te_utf8_printable(source, SOURCE_COLUMNS);
+	if (json)
+		report->differences = json_object_new_array();
+	if (!source == !report->short_source && json == !!report->differences)
 		return 0;
-	report->differences = json_object_new_array();
-	if (report->differences)
-		return 0;
+	te_report_end(report);
 	te_error("not enough memory");
 	return -ENOMEM;
 }
@@ -31,6 +35,8 @@ void te_report_end(struct te_verify_report *report)
 {
 	json_object_put(report->differences);
 	report->differences = NULL;
+	te_free(report->short_source);
+	report->short_source = NULL;
 }
 
 static void add_number(struct json_object *to, const char *key, u64 value)
@@ -63,7 +69,7 @@ static struct json_object *difference(struct te_verify_report *report, u32 dev_i
 void te_report_missing(struct te_verify_report *report, u32 dev_id)
 {
 	if (!difference(report, dev_id, "missing"))
-		printf("volume %u: is not in %s\n", dev_id, report->source);
+		printf("volume %u: is not in %s\n", dev_id, report->short_source);
 }
 
 void te_report_size(struct te_verify_report *report, u32 dev_id, u64 sectors,
@@ -127,14 +133,14 @@ void te_report_not_in_stream(struct te_verify_report *report, u64 nr_volumes)
 	if (nr_volumes && !report->differences) {
 		te_progress_hide();
 		printf("%llu volumes of %s are not in the stream\n", (ull)nr_volumes,
-		       report->source);
+		       report->short_source);
 	}
 }
 
 static void print(const struct te_verify_report *report, const struct te_verified *verified,
 		  u64 different, u64 compared_bytes)
 {
-	char *text = te_utf8_printable(report->stream, 70);
+	char *text = te_utf8_printable(report->stream, NAME_COLUMNS);
 
 	printf("%s: good\n", text ? text : "");
 	te_free(text);
@@ -149,7 +155,7 @@ static void print(const struct te_verify_report *report, const struct te_verifie
 		printf("%llu optional frames of unknown kinds: checksums only\n",
 		       (ull)verified->skipped_frames);
 	if (report->source && !different)
-		printf("the same as %s: %s compared, and the sharing\n", report->source,
+		printf("the same as %s: %s compared, and the sharing\n", report->short_source,
 		       te_bytes(compared_bytes));
 }
 

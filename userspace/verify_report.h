@@ -24,6 +24,7 @@ struct json_object;
 struct te_verify_report {
 	const char *stream;
 	const char *source;		/* NULL: compared with none */
+	char *short_source;		/* the same for lines of 80 columns */
 	struct json_object *differences;	/* NULL: told as lines */
 	u64 nr_not_in_stream;
 };

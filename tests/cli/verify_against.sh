@@ -170,6 +170,15 @@ blocks_shared_that_were_not_are_named() {
 	differs stream_apart together "volume 9: 4 blocks, 3 exclusive; in the stream 4, 4"
 }
 
+a_long_name_leaves_lines_short() {
+	long=$(printf '%060d' 7)
+	changed "$long" '/dev_id="9"/,/<.device>/d'
+	differs stream "$long" "volume 9: is not in 0000"
+	cp pool.meta "$long.meta"
+	"$te" verify stream --metadata "$long.meta" --data "$long.data" >listing
+	narrow listing
+}
+
 many_differing_ranges_are_cut_short() {
 	changed scattered ''
 	for block in $(seq 0 39); do
@@ -217,6 +226,7 @@ run_tests the_pool_it_was_made_from_is_the_same \
 	a_mapping_too_many_is_named \
 	a_copy_where_blocks_were_shared_is_named \
 	blocks_shared_that_were_not_are_named \
+	a_long_name_leaves_lines_short \
 	many_differing_ranges_are_cut_short \
 	a_pool_of_another_block_size_is_refused \
 	a_damaged_stream_is_an_error_and_no_difference \
