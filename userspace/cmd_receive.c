@@ -12,12 +12,14 @@
 #include "receive_list.h"
 #include "say.h"
 #include "stream_read.h"
+#include "threads.h"
 
 struct options {
 	const char *input;
 	const char *metadata;
 	const char *data;
 	struct te_choice choice;
+	unsigned int threads;
 	bool force;
 	bool dry;
 	bool json;
@@ -41,6 +43,8 @@ static enum te_exit take_option(struct options *options, int c)
 	case 'r':
 		return te_words_add(&options->choice.renames, optarg) ? TE_EXIT_FAILED :
 									TE_EXIT_DONE;
+	case 't':
+		return te_threads_parse(optarg, &options->threads) ? TE_EXIT_USAGE : TE_EXIT_DONE;
 	case 'p':
 		return te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 	case 'f':
@@ -66,6 +70,7 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "data", required_argument, NULL, 'd' },
 		{ "volume", required_argument, NULL, 'v' },
 		{ "rename", required_argument, NULL, 'r' },
+		{ "threads", required_argument, NULL, 't' },
 		{ "progress", required_argument, NULL, 'p' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
@@ -108,7 +113,8 @@ static int receive_into(struct options *options, int fd, const char *name,
 
 	if (options->dry)
 		return te_receive_list(fd, name, target, &options->choice, options->json);
-	err = te_receive(fd, name, target, &options->choice, options->force, &totals);
+	err = te_receive(fd, name, target, &options->choice, options->threads, options->force,
+			 &totals);
 	if (err)
 		return err;
 	if (!options->json) {
@@ -144,7 +150,7 @@ static enum te_exit receive(struct options *options)
 
 static enum te_exit run(int argc, char **argv)
 {
-	struct options options = { .force = false };
+	struct options options = { .threads = te_threads_usable() };
 	enum te_exit exit = parse(argc, argv, &options);
 
 	if (exit == TE_EXIT_DONE)
@@ -164,6 +170,7 @@ const struct te_cmd te_cmd_receive = {
 		"      --rename OLD=NEW gives a volume (ID or NAME) another name, or, when\n"
 		"                       NEW is a number, another device id; may be repeated\n"
 		"      --force          overwrite what either holds\n"
+		"      --threads N      that decode at once; all processors without it\n"
 		"      --progress auto|json|none\n"
 		"                       on a terminal; as JSON lines on stderr; not at all\n"
 		"      --json           the totals as JSON on standard output\n"

@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "say.h"
 #include "source_options.h"
+#include "threads.h"
 #include "verify_against.h"
 
 static u64 provisioned_bytes(const struct te_record *record)
@@ -108,7 +109,7 @@ static int verify_and_report(struct te_stream_reader *reader, const char *name,
  * pool is not frozen for nothing.
  */
 static enum te_exit verify_named(const char *path, const struct te_source_named *named,
-				 bool json)
+				 unsigned int threads, bool json)
 {
 	struct te_source_opened opened = { NULL, NULL };
 	struct te_stream_reader *reader;
@@ -126,6 +127,8 @@ static enum te_exit verify_named(const char *path, const struct te_source_named 
 	if (named)
 		err = te_source_open_any(named, &opened);
 	if (!err)
+		err = te_stream_reader_use_threads(reader, threads);
+	if (!err)
 		err = verify_and_report(reader, name, opened.source, json);
 	if (te_source_close_any(&opened))
 		err = -EIO;
@@ -141,6 +144,7 @@ static enum te_exit run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "against", required_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "threads", required_argument, NULL, 't' },
 		{ "progress", required_argument, NULL, 'p' },
 		TE_SOURCE_DEVICE_OPTIONS,
 		{ NULL, 0, NULL, 0 },
@@ -148,6 +152,7 @@ static enum te_exit run(int argc, char **argv)
 	struct te_source_options source = { .named.live.reader = TE_LIVE_AUTO };
 	enum te_exit exit = TE_EXIT_DONE;
 	const char *against = NULL;
+	unsigned int threads = te_threads_usable();
 	bool json = false;
 	int c, nr_sources;
 
@@ -156,6 +161,8 @@ static enum te_exit run(int argc, char **argv)
 			against = optarg;
 		else if (c == 'j')
 			json = true;
+		else if (c == 't')
+			exit = te_threads_parse(optarg, &threads) ? TE_EXIT_USAGE : TE_EXIT_DONE;
 		else if (c == 'p')
 			exit = te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 		else
@@ -166,7 +173,8 @@ static enum te_exit run(int argc, char **argv)
 	nr_sources = te_source_options_count(&source, against);
 	if (argc - optind > 1 || nr_sources < 0)
 		return te_usage(&te_cmd_verify);
-	return verify_named(argv[optind], nr_sources ? &source.named : NULL, json);
+	return verify_named(argv[optind], nr_sources ? &source.named : NULL,
+			    threads, json);
 }
 
 const struct te_cmd te_cmd_verify = {
@@ -177,6 +185,7 @@ const struct te_cmd te_cmd_verify = {
 		"  --against SOURCE      compares with a pool, a view or an image of one\n"
 		"  --metadata, --data    compares with a pool that is not active\n"
 		"  --json                one JSON object\n"
+		"  --threads N           that decode at once; all processors without it\n"
 		"  --progress auto|json|none\n"
 		"                        on a terminal; as JSON lines on stderr; not at all\n",
 	.run = run,

@@ -38,6 +38,7 @@ struct receive {
 	const char *name;		/* of the stream */
 	const struct te_target *target;
 	struct te_choice *choice;
+	unsigned int threads;
 	bool force;
 	struct te_receive_totals *totals;
 	struct te_stream_reader *reader;
@@ -421,7 +422,9 @@ static int receive_stream(struct receive *receive, int fd)
 		te_error("no memory to read %s", receive->name);
 		return -ENOMEM;
 	}
-	err = take_stream(receive);
+	err = te_stream_reader_use_threads(receive->reader, receive->threads);
+	if (!err)
+		err = take_stream(receive);
 	te_stream_reader_destroy(receive->reader);
 	if (!err)
 		err = finish(receive);
@@ -432,12 +435,14 @@ static int receive_stream(struct receive *receive, int fd)
 }
 
 int te_receive(int fd, const char *name, const struct te_target *target,
-	       struct te_choice *choice, bool force, struct te_receive_totals *totals)
+	       struct te_choice *choice, unsigned int threads, bool force,
+	       struct te_receive_totals *totals)
 {
 	struct receive receive = {
 		.name = name,
 		.target = target,
 		.choice = choice,
+		.threads = threads,
 		.force = force,
 		.totals = totals,
 	};

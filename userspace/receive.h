@@ -19,10 +19,11 @@ struct te_receive_totals {
  * Reads the stream from fd onto the target, of which nothing is changed before
  * the stream's beginning is found good, what `choice` names is there, and the
  * room is enough.  `force`: the target may hold signatures; they are taken away.
- * `choice` is settled afterwards.  0: the pool is there and on disk.  Else -errno,
+ * `threads` decode what has arrived.  `choice` is settled afterwards.  0: the pool is there and on disk.  Else -errno,
  * after one sentence (none for -EINTR), and no pool.
  */
 int te_receive(int fd, const char *name, const struct te_target *target,
-	       struct te_choice *choice, bool force, struct te_receive_totals *totals);
+	       struct te_choice *choice, unsigned int threads, bool force,
+	       struct te_receive_totals *totals);
 
 #endif

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reading a stream: frames taken off the input, unpacked, and checked. */
+/*
+ * Reading a stream: frames taken off the input, unpacked, and checked.
+ *
+ * The caller's thread takes the frames in, and so do signals reach it while it waits
+ * for the input.  Each goes into a slot; workers compare its checksum and decode
+ * it, and of a file they also read its payload.  What is wrong with a frame is
+ * kept in its slot until its turn: so nothing behind a damaged frame is
+ * returned, and it is told as if frames came one by one.
+ */
 #include "stream_read.h"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -21,20 +30,49 @@
 /* Table and data, the data aligned, and a NUL behind the longest catalog. */
 #define RAW_ROOM	(TE_FRAME_MAX_RAW + 2 * PAGE_BYTES)
 
+/* A frame between input and caller.  The header decides what of it is read. */
+struct slot {
+	struct te_frame_header header;
+	u64 sequence;
+	u64 offset;			/* in the stream */
+	u8 *raw;			/* RAW_ROOM, aligned */
+	u8 *stored;			/* TE_FRAME_MAX_RAW: a payload before decoding */
+	bool ready;			/* under the lock */
+	int err;
+	char said[TE_SAID_BYTES];	/* the sentence for that; none for -EINTR */
+};
+
+/* By codec, made when first met. */
+struct decoders {
+	void *of[TE_CODEC_ZSTD + 1];
+};
+
 struct te_stream_reader {
 	int fd;
 	const char *name;
 	int result;			/* an error, once there was one */
 	bool ended;			/* END has been returned */
-	u8 *raw;			/* RAW_ROOM, aligned */
-	u8 *stored;			/* TE_FRAME_MAX_RAW: a payload before decoding */
-	void *decoder[TE_CODEC_ZSTD + 1];	/* by codec, made when first met */
-	struct te_frame_header header;
-	u64 sequence;			/* of the frame that comes next, or is being read */
-	u64 offset;			/* where it starts */
-	u64 position;			/* bytes read */
-	u64 digest;			/* of the headers before it */
+	bool is_file;			/* payloads are read by workers, from their place */
+	u64 start;			/* of the stream in the file */
+
+	/* Frames and bytes: taken in, and given to the caller. */
+	u64 taken, taken_bytes;
+	u64 given, given_bytes;
+	bool taken_all;			/* END or an error was taken in */
+	u64 digest;			/* of the headers given */
 	struct te_stream_check check;
+
+	struct slot *slots;
+	unsigned int nr_slots;
+	struct decoders decoders;	/* when there are no workers */
+	pthread_t *workers;
+	unsigned int nr_workers;
+
+	pthread_mutex_t lock;		/* guards these, and each slot's `ready` */
+	pthread_cond_t work, ready;
+	u64 queued;			/* frames that workers may take */
+	u64 working;			/* of these, that they have taken */
+	bool stop;
 };
 
 int te_stream_open(const char *path, const char **name)
@@ -65,40 +103,96 @@ int te_stream_open(const char *path, const char **name)
 	return fd;
 }
 
+static int alloc_slots(struct te_stream_reader *reader, unsigned int nr)
+{
+	struct slot *slots = calloc(nr, sizeof(*slots));
+
+	reader->slots = slots;
+	if (!slots)
+		return -ENOMEM;
+	for (reader->nr_slots = 0; reader->nr_slots < nr; reader->nr_slots++) {
+		struct slot *slot = &slots[reader->nr_slots];
+
+		slot->raw = aligned_alloc(PAGE_BYTES, RAW_ROOM);
+		slot->stored = malloc(TE_FRAME_MAX_RAW);
+		if (!slot->raw || !slot->stored) {
+			reader->nr_slots++;
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static void free_slots(struct te_stream_reader *reader)
+{
+	unsigned int i;
+
+	for (i = 0; i < reader->nr_slots; i++) {
+		free(reader->slots[i].raw);
+		free(reader->slots[i].stored);
+	}
+	free(reader->slots);
+	reader->slots = NULL;
+	reader->nr_slots = 0;
+}
+
 struct te_stream_reader *te_stream_reader_create(int fd, const char *name)
 {
 	struct te_stream_reader *reader = te_alloc(sizeof(*reader));
+	struct stat status;
+	off_t start;
 
 	if (!reader)
 		return NULL;
 	reader->fd = fd;
 	reader->name = name;
-	reader->raw = aligned_alloc(PAGE_BYTES, RAW_ROOM);
-	reader->stored = malloc(TE_FRAME_MAX_RAW);
-	if (!te_stream_check_init(&reader->check) && reader->raw && reader->stored)
+	start = lseek(fd, 0, SEEK_CUR);
+	reader->is_file = start >= 0 && !fstat(fd, &status) && S_ISREG(status.st_mode);
+	reader->start = reader->is_file ? (u64)start : 0;
+	pthread_mutex_init(&reader->lock, NULL);
+	pthread_cond_init(&reader->work, NULL);
+	pthread_cond_init(&reader->ready, NULL);
+	if (!te_stream_check_init(&reader->check) && !alloc_slots(reader, 1))
 		return reader;
 	te_stream_reader_destroy(reader);
 	return NULL;
 }
 
-void te_stream_reader_destroy(struct te_stream_reader *reader)
+static void free_decoders(struct decoders *decoders)
 {
 	unsigned int id;
 
+	for (id = 0; id < ARRAY_SIZE(decoders->of); id++)
+		if (decoders->of[id])
+			te_codec_find(id)->decoder_destroy(decoders->of[id]);
+}
+
+void te_stream_reader_destroy(struct te_stream_reader *reader)
+{
+	unsigned int i;
+
 	if (!reader)
 		return;
-	for (id = 0; id < ARRAY_SIZE(reader->decoder); id++)
-		if (reader->decoder[id])
-			te_codec_find(id)->decoder_destroy(reader->decoder[id]);
+	pthread_mutex_lock(&reader->lock);
+	reader->stop = true;
+	pthread_cond_broadcast(&reader->work);
+	pthread_mutex_unlock(&reader->lock);
+	for (i = 0; i < reader->nr_workers; i++)
+		pthread_join(reader->workers[i], NULL);
+	free(reader->workers);
+	free_decoders(&reader->decoders);
+	free_slots(reader);
 	te_stream_check_exit(&reader->check);
-	free(reader->stored);
-	free(reader->raw);
+	pthread_cond_destroy(&reader->ready);
+	pthread_cond_destroy(&reader->work);
+	pthread_mutex_destroy(&reader->lock);
 	te_free(reader);
 }
 
-/* "NAME: frame 3 (byte 4711) <what is wrong>", and the end of reading. */
-__attribute__((format(printf, 3, 4)))
-static int refuse(struct te_stream_reader *reader, int err, const char *format, ...)
+/* "NAME: frame 3 (byte 4711) <what is wrong>". */
+__attribute__((format(printf, 4, 5)))
+static int refuse(const struct te_stream_reader *reader, const struct slot *slot, int err,
+		  const char *format, ...)
 {
 	char why[320];
 	va_list arguments;
@@ -106,28 +200,29 @@ static int refuse(struct te_stream_reader *reader, int err, const char *format, 
 	va_start(arguments, format);
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
-	te_error("%s: frame %llu (byte %llu) %s", reader->name,
-		 (unsigned long long)reader->sequence, (unsigned long long)reader->offset, why);
-	reader->result = err;
+	te_error("%s: frame %llu (byte %llu) %s", reader->name, (unsigned long long)slot->sequence,
+		 (unsigned long long)slot->offset, why);
 	return err;
 }
 
 /*
- * Reads `bytes`, or fewer when the input ends before; how many, or -errno after
- * one sentence.
+ * Reads `bytes` at `offset` of the stream, which in a pipe is where it stands, or
+ * fewer when the input ends before; how many, or -errno after one sentence (none for
+ * -EINTR).
  */
-static ssize_t read_some(struct te_stream_reader *reader, void *p, size_t bytes)
+static ssize_t read_some(const struct te_stream_reader *reader, u64 offset, void *p, size_t bytes)
 {
 	size_t done = 0;
 
 	while (done < bytes) {
+		u8 *to = (u8 *)p + done;
 		ssize_t n;
 
-		if (te_interrupted()) {
-			reader->result = -EINTR;
+		if (te_interrupted())
 			return -EINTR;
-		}
-		n = read(reader->fd, (u8 *)p + done, bytes - done);
+		n = reader->is_file ? pread(reader->fd, to, bytes - done,
+					    (off_t)(reader->start + offset + done)) :
+				      read(reader->fd, to, bytes - done);
 		if (!n)
 			break;
 		if (n < 0 && errno == EAGAIN) {
@@ -139,123 +234,250 @@ static ssize_t read_some(struct te_stream_reader *reader, void *p, size_t bytes)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			reader->result = -errno;
+			int err = -errno;
+
 			te_error("%s: cannot read the stream at byte %llu: %s", reader->name,
-				 (unsigned long long)reader->position, strerror(errno));
-			return reader->result;
+				 (unsigned long long)(offset + done), strerror(-err));
+			return err;
 		}
 		done += (size_t)n;
-		reader->position += (u64)n;
 	}
 	return (ssize_t)done;
 }
 
 /* Reads just as many bytes; the stream may not end here. */
-static int read_all(struct te_stream_reader *reader, void *p, size_t bytes)
+static int read_all(const struct te_stream_reader *reader, const struct slot *slot, u64 offset,
+		    void *p, size_t bytes)
 {
 	const __le32 magic = cpu_to_le32(TE_FRAME_MAGIC);
-	ssize_t n = read_some(reader, p, bytes);
+	ssize_t n = read_some(reader, offset, p, bytes);
 
 	if (n < 0)
 		return (int)n;
 	if ((size_t)n == bytes)
 		return 0;
-	reader->result = -EBADMSG;
-	if (!reader->position)
+	if (!offset && !n)
 		te_error("%s is empty: there is no stream in it", reader->name);
-	else if (!reader->sequence && p == &reader->header && memcmp(p, &magic, n < 4 ? (size_t)n : 4))
+	else if (!offset && memcmp(p, &magic, n < 4 ? (size_t)n : 4))
 		te_error("%s is not a thinexport stream", reader->name);
 	else
 		te_error("%s: the stream is cut short: it ends at byte %llu, in frame %llu, before its END",
-			 reader->name, (unsigned long long)reader->position,
-			 (unsigned long long)reader->sequence);
+			 reader->name, (unsigned long long)offset + (unsigned long long)n,
+			 (unsigned long long)slot->sequence);
 	return -EBADMSG;
 }
 
-static int read_header(struct te_stream_reader *reader)
+static int read_header(const struct te_stream_reader *reader, struct slot *slot)
 {
 	char why[200];
-	int err = read_all(reader, &reader->header, HEADER_BYTES);
+	int err = read_all(reader, slot, slot->offset, &slot->header, HEADER_BYTES);
 
 	if (err)
 		return err;
-	if (!reader->sequence && le32_to_cpu(reader->header.magic) != TE_FRAME_MAGIC) {
+	if (!slot->sequence && le32_to_cpu(slot->header.magic) != TE_FRAME_MAGIC) {
 		te_error("%s is not a thinexport stream", reader->name);
-		reader->result = -EBADMSG;
 		return -EBADMSG;
 	}
-	err = te_frame_check(&reader->header, reader->sequence, why, sizeof(why));
-	return err ? refuse(reader, err, "%s", why) : 0;
+	err = te_frame_check(&slot->header, slot->sequence, why, sizeof(why));
+	return err ? refuse(reader, slot, err, "%s", why) : 0;
 }
 
 /* The table ends where the data starts, and that is at a page. */
-static u8 *raw_place(struct te_stream_reader *reader)
+static u8 *raw_place(const struct slot *slot)
 {
-	size_t table_bytes = le32_to_cpu(reader->header.table_bytes);
+	size_t table_bytes = le32_to_cpu(slot->header.table_bytes);
 
-	return reader->raw + round_up(table_bytes, (size_t)PAGE_BYTES) - table_bytes;
+	return slot->raw + round_up(table_bytes, (size_t)PAGE_BYTES) - table_bytes;
 }
 
-static int read_stored(struct te_stream_reader *reader, void *place)
+/* An optional frame of a kind that is not known: whole, but not looked into. */
+static bool is_skipped(const struct slot *slot)
 {
-	size_t stored_bytes = le32_to_cpu(reader->header.stored_bytes);
-	u32 wanted = le32_to_cpu(reader->header.payload_csum);
-	int err = read_all(reader, place, stored_bytes);
-
-	if (err)
-		return err;
-	if (te_frame_csum(place, stored_bytes) != wanted)
-		return refuse(reader, -EBADMSG,
-			      "has a damaged payload (checksum 0x%08x, wanted 0x%08x)",
-			      te_frame_csum(place, stored_bytes), wanted);
-	return 0;
+	return !te_frame_kind_name(le16_to_cpu(slot->header.kind));
 }
 
-static int decode(struct te_stream_reader *reader, u8 *raw)
+static bool is_encoded(const struct slot *slot)
 {
-	unsigned int id = reader->header.codec;
+	return !is_skipped(slot) && slot->header.codec != TE_CODEC_NONE;
+}
+
+static u8 *stored_place(const struct slot *slot)
+{
+	return is_encoded(slot) || is_skipped(slot) ? slot->stored : raw_place(slot);
+}
+
+static int read_payload(const struct te_stream_reader *reader, const struct slot *slot)
+{
+	return read_all(reader, slot, slot->offset + HEADER_BYTES, stored_place(slot),
+			le32_to_cpu(slot->header.stored_bytes));
+}
+
+static int check_payload(const struct te_stream_reader *reader, const struct slot *slot)
+{
+	u32 wanted = le32_to_cpu(slot->header.payload_csum);
+	u32 found = te_frame_csum(stored_place(slot), le32_to_cpu(slot->header.stored_bytes));
+
+	if (found == wanted)
+		return 0;
+	return refuse(reader, slot, -EBADMSG,
+		      "has a damaged payload (checksum 0x%08x, wanted 0x%08x)", found, wanted);
+}
+
+static int decode(const struct te_stream_reader *reader, const struct slot *slot,
+		  struct decoders *decoders)
+{
+	unsigned int id = slot->header.codec;
 	const struct te_codec *codec = te_codec_find(id);
 
-	if (!reader->decoder[id])
-		reader->decoder[id] = codec->decoder_create();
-	if (!reader->decoder[id])
-		return refuse(reader, -ENOMEM, "cannot be decoded: not enough memory");
-	if (codec->decode(reader->decoder[id], reader->stored,
-			  le32_to_cpu(reader->header.stored_bytes), raw,
-			  le32_to_cpu(reader->header.raw_bytes)))
+	if (!decoders->of[id])
+		decoders->of[id] = codec->decoder_create();
+	if (!decoders->of[id])
+		return refuse(reader, slot, -ENOMEM, "cannot be decoded: not enough memory");
+	if (codec->decode(decoders->of[id], slot->stored, le32_to_cpu(slot->header.stored_bytes),
+			  raw_place(slot), le32_to_cpu(slot->header.raw_bytes)))
 		return 0;
-	return refuse(reader, -EBADMSG, "does not decode by %s to the %u bytes it says", codec->name,
-		      le32_to_cpu(reader->header.raw_bytes));
+	return refuse(reader, slot, -EBADMSG, "does not decode by %s to the %u bytes it says",
+		      codec->name, le32_to_cpu(slot->header.raw_bytes));
 }
 
-/* The payload, decoded, at raw_place. */
-static int read_payload(struct te_stream_reader *reader)
+/* All that can be done with a frame before its turn.  Its sentences are kept in the slot. */
+static void unpack(const struct te_stream_reader *reader, struct slot *slot,
+		   struct decoders *decoders)
 {
-	bool encoded = reader->header.codec != TE_CODEC_NONE;
-	u8 *raw = raw_place(reader);
-	int err = read_stored(reader, encoded ? reader->stored : raw);
-
-	if (!err && encoded)
-		err = decode(reader, raw);
-	return err;
+	te_say_keep(slot->said);
+	if (reader->is_file)
+		slot->err = read_payload(reader, slot);
+	if (!slot->err)
+		slot->err = check_payload(reader, slot);
+	if (!slot->err && is_encoded(slot))
+		slot->err = decode(reader, slot, decoders);
+	te_say_keep(NULL);
 }
 
-static void fill_ops(struct te_stream_reader *reader, struct te_record *record, const u8 *raw)
+static void *work(void *context)
 {
-	size_t table_bytes = le32_to_cpu(reader->header.table_bytes);
+	struct te_stream_reader *reader = context;
+	struct decoders decoders = { { NULL } };
+
+	te_interrupt_leave_to_main();
+	pthread_mutex_lock(&reader->lock);
+	while (!reader->stop) {
+		struct slot *slot;
+
+		if (reader->working == reader->queued) {
+			pthread_cond_wait(&reader->work, &reader->lock);
+			continue;
+		}
+		slot = &reader->slots[reader->working++ % reader->nr_slots];
+		pthread_mutex_unlock(&reader->lock);
+		unpack(reader, slot, &decoders);
+		pthread_mutex_lock(&reader->lock);
+		slot->ready = true;
+		pthread_cond_signal(&reader->ready);
+	}
+	pthread_mutex_unlock(&reader->lock);
+	free_decoders(&decoders);
+	return NULL;
+}
+
+int te_stream_reader_use_threads(struct te_stream_reader *reader, unsigned int threads)
+{
+	int err;
+
+	if (threads < 2)
+		return 0;
+	free_slots(reader);
+	err = alloc_slots(reader, 2 * threads + 2);
+	reader->workers = calloc(threads, sizeof(*reader->workers));
+	while (!err && reader->workers && reader->nr_workers < threads) {
+		err = -pthread_create(&reader->workers[reader->nr_workers], NULL, work, reader);
+		reader->nr_workers += !err;
+	}
+	if (!err && reader->workers)
+		return 0;
+	te_error("%s: cannot start %u threads to read it: --threads takes fewer", reader->name,
+		 threads);
+	return -ENOMEM;
+}
+
+/* Takes one more frame off the input, and has it unpacked. */
+static void take_in(struct te_stream_reader *reader)
+{
+	struct slot *slot = &reader->slots[reader->taken % reader->nr_slots];
+
+	slot->sequence = reader->taken++;
+	slot->offset = reader->taken_bytes;
+	slot->ready = false;
+	te_say_keep(slot->said);
+	slot->err = read_header(reader, slot);
+	if (!slot->err && !reader->is_file)
+		slot->err = read_payload(reader, slot);
+	te_say_keep(NULL);
+	reader->taken_all = slot->err || le16_to_cpu(slot->header.kind) == TE_FRAME_END;
+	reader->taken_bytes += HEADER_BYTES + le32_to_cpu(slot->header.stored_bytes);
+	if (!slot->err && !reader->nr_workers)
+		unpack(reader, slot, &reader->decoders);
+
+	pthread_mutex_lock(&reader->lock);
+	slot->ready = slot->err || !reader->nr_workers;
+	if (!slot->err) {
+		reader->queued++;
+		pthread_cond_signal(&reader->work);
+	}
+	pthread_mutex_unlock(&reader->lock);
+}
+
+static bool is_ready(struct te_stream_reader *reader, const struct slot *slot)
+{
+	bool ready;
+
+	pthread_mutex_lock(&reader->lock);
+	ready = slot->ready;
+	pthread_mutex_unlock(&reader->lock);
+	return ready;
+}
+
+static bool would_wait(const struct te_stream_reader *reader)
+{
+	struct pollfd input = { .fd = reader->fd, .events = POLLIN };
+
+	return !reader->is_file && !poll(&input, 1, 0);
+}
+
+/* The next frame, unpacked; meanwhile the input is read as far as there is room. */
+static struct slot *next_slot(struct te_stream_reader *reader)
+{
+	struct slot *slot = &reader->slots[reader->given % reader->nr_slots];
+
+	while (!reader->taken_all && reader->taken - reader->given < reader->nr_slots) {
+		/* What is ready is not kept waiting for what has not yet come. */
+		if (reader->taken > reader->given && is_ready(reader, slot) && would_wait(reader))
+			break;
+		take_in(reader);
+	}
+	pthread_mutex_lock(&reader->lock);
+	while (!slot->ready)
+		pthread_cond_wait(&reader->ready, &reader->lock);
+	pthread_mutex_unlock(&reader->lock);
+	return slot;
+}
+
+static void fill_ops(const struct slot *slot, struct te_record *record, const u8 *raw)
+{
+	size_t table_bytes = le32_to_cpu(slot->header.table_bytes);
 
 	record->kind = TE_RECORD_OPS;
 	record->ops.ops = (const struct te_op *)raw;
 	record->ops.nr_ops = table_bytes / sizeof(struct te_op);
 	record->ops.data = raw + table_bytes;
-	record->ops.data_bytes = le32_to_cpu(reader->header.raw_bytes) - table_bytes;
+	record->ops.data_bytes = le32_to_cpu(slot->header.raw_bytes) - table_bytes;
 }
 
-static void fill_record(struct te_stream_reader *reader, struct te_record *record)
+static void fill_record(const struct slot *slot, struct te_record *record)
 {
-	const void *raw = raw_place(reader);
+	const void *raw = raw_place(slot);
 
-	switch (le16_to_cpu(reader->header.kind)) {
+	switch (le16_to_cpu(slot->header.kind)) {
 	case TE_FRAME_BEGIN:
 		record->kind = TE_RECORD_BEGIN;
 		record->begin = raw;
@@ -269,7 +491,7 @@ static void fill_record(struct te_stream_reader *reader, struct te_record *recor
 		record->volume = raw;
 		break;
 	case TE_FRAME_OPS:
-		fill_ops(reader, record, raw);
+		fill_ops(slot, record, raw);
 		break;
 	case TE_FRAME_VOLUME_END:
 		record->kind = TE_RECORD_VOLUME_END;
@@ -285,71 +507,66 @@ static void fill_record(struct te_stream_reader *reader, struct te_record *recor
 static int check_input_end(struct te_stream_reader *reader)
 {
 	struct te_frame_header next = { 0 };
-	u64 end = reader->position;
-	ssize_t n = read_some(reader, &next, HEADER_BYTES);
+	ssize_t n = read_some(reader, reader->taken_bytes, &next, HEADER_BYTES);
 
-	if (n < 0)
+	if (n <= 0)
 		return (int)n;
-	if (!n)
-		return 0;
 	te_error(le32_to_cpu(next.magic) == TE_FRAME_MAGIC ?
 			 "%s: the stream ends at byte %llu and another follows; one stream at a time" :
 			 "%s: the stream ends at byte %llu, and bytes follow that are no part of it",
-		 reader->name, (unsigned long long)end);
-	reader->result = -EBADMSG;
+		 reader->name, (unsigned long long)reader->taken_bytes);
 	return -EBADMSG;
 }
 
-/* An optional frame of a kind that is not known: whole, but not looked into. */
-static int skip_frame(struct te_stream_reader *reader, struct te_record *record)
+/* The frame against those before it. */
+static int check_frame(struct te_stream_reader *reader, const struct slot *slot)
 {
-	if (!reader->sequence)
-		return refuse(reader, -EBADMSG, "is not BEGIN, which a stream starts with");
-	record->kind = TE_RECORD_SKIPPED;
-	return read_stored(reader, reader->stored);
+	u8 *raw = raw_place(slot);
+	int err;
+
+	if (is_skipped(slot))
+		return slot->sequence ? 0 :
+		       refuse(reader, slot, -EBADMSG, "is not BEGIN, which a stream starts with");
+	raw[le32_to_cpu(slot->header.raw_bytes)] = 0;
+	err = te_stream_check_frame(&reader->check, &slot->header, raw, reader->digest);
+	if (err)
+		return refuse(reader, slot, err, "%s", reader->check.why);
+	if (le16_to_cpu(slot->header.kind) != TE_FRAME_END)
+		return 0;
+	err = check_input_end(reader);
+	reader->ended = !err;
+	return err;
 }
 
-static int read_frame(struct te_stream_reader *reader, struct te_record *record)
+/* The frame whose turn it is: what was found wrong with it before, or is now. */
+static int give(struct te_stream_reader *reader, const struct slot *slot)
 {
-	u8 *raw;
-	int err = read_header(reader);
-
-	if (err)
-		return err;
-	if (!te_frame_kind_name(le16_to_cpu(reader->header.kind)))
-		return skip_frame(reader, record);
-	err = read_payload(reader);
-	if (err)
-		return err;
-	raw = raw_place(reader);
-	raw[le32_to_cpu(reader->header.raw_bytes)] = 0;
-	err = te_stream_check_frame(&reader->check, &reader->header, raw, reader->digest);
-	if (err)
-		return refuse(reader, err, "%s", reader->check.why);
-	if (le16_to_cpu(reader->header.kind) == TE_FRAME_END) {
-		err = check_input_end(reader);
-		if (err)
-			return err;
-		reader->ended = true;
-	}
-	fill_record(reader, record);
-	return 0;
+	if (slot->err && slot->said[0])
+		te_say_kept(slot->said);
+	if (slot->err)
+		return slot->err;
+	return check_frame(reader, slot);
 }
 
 int te_stream_next(struct te_stream_reader *reader, struct te_record *record)
 {
-	int err;
+	const struct slot *slot;
 
 	if (reader->result || reader->ended)
 		return reader->result;
-	reader->offset = reader->position;
-	err = read_frame(reader, record);
-	if (err)
-		return err;
-	record->header = &reader->header;
-	record->offset = reader->offset;
-	reader->digest = te_frame_digest(reader->digest, &reader->header);
-	reader->sequence++;
+	slot = next_slot(reader);
+	reader->result = give(reader, slot);
+	if (reader->result)
+		return reader->result;
+	if (is_skipped(slot))
+		record->kind = TE_RECORD_SKIPPED;
+	else
+		fill_record(slot, record);
+	record->header = &slot->header;
+	record->offset = slot->offset;
+	reader->digest = te_frame_digest(reader->digest, &slot->header);
+	reader->given_bytes = slot->offset + HEADER_BYTES + le32_to_cpu(slot->header.stored_bytes);
+	reader->given++;
 	return 1;
 }
 
@@ -360,5 +577,5 @@ const struct te_catalog *te_stream_catalog(const struct te_stream_reader *reader
 
 u64 te_stream_read_bytes(const struct te_stream_reader *reader)
 {
-	return reader->position;
+	return reader->given_bytes;
 }

@@ -57,6 +57,13 @@ struct te_stream_reader *te_stream_reader_create(int fd, const char *name);
 void te_stream_reader_destroy(struct te_stream_reader *reader);
 
 /*
+ * Before the first record: frames are read ahead, checked and decoded by so many
+ * threads.  Records and errors are the same, and come in the same order, as
+ * without.  0, or -errno after one sentence.
+ */
+int te_stream_reader_use_threads(struct te_stream_reader *reader, unsigned int threads);
+
+/*
  * The next record: 1, or 0 after END, or -errno after one sentence that says
  * what is wrong at which byte.  -EBADMSG damaged, -EOPNOTSUPP too new.
  */

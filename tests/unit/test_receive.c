@@ -169,7 +169,7 @@ static int receive(const struct told *told)
 	make_file(metadata, 1 << 20);
 	make_file(data, 32 * 65536);
 	CHECK_EQ(te_target_open(&target, metadata, data, false), 0);
-	err = te_receive(fd, "it", &target, &choice, false, &totals);
+	err = te_receive(fd, "it", &target, &choice, 3, false, &totals);
 	te_choice_exit(&choice);
 	te_target_close(&target);
 	close(fd);
