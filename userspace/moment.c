@@ -90,21 +90,18 @@ static bool is_other(const struct te_moment_ids *others, u32 id)
 	return false;
 }
 
+static int compare_thin(const void *dev_id, const void *thin)
+{
+	u32 x = *(const u32 *)dev_id, y = ((const struct te_thin *)thin)->dev_id;
+
+	return x < y ? -1 : x > y;
+}
+
 /* They ascend by id. */
 static const struct te_thin *find_thin(const struct te_moment *moment, u32 dev_id)
 {
-	size_t low = 0, high = moment->nr_thins;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (moment->thins[middle].dev_id < dev_id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < moment->nr_thins && moment->thins[low].dev_id == dev_id ?
-	       &moment->thins[low] : NULL;
+	return bsearch(&dev_id, moment->thins, moment->nr_thins, sizeof(*moment->thins),
+		       compare_thin);
 }
 
 static bool is_chosen(const struct te_run *run, u32 dev_id)

@@ -100,18 +100,15 @@ void te_peek_free(struct te_peek *peek)
 	memset(peek, 0, sizeof(*peek));
 }
 
+static int compare_details(const void *dev_id, const void *details)
+{
+	u32 x = *(const u32 *)dev_id, y = ((const struct te_details *)details)->dev_id;
+
+	return x < y ? -1 : x > y;
+}
+
 const struct te_details *te_peek_find(const struct te_peek *peek, u32 dev_id)
 {
-	size_t low = 0, high = peek->nr_volumes;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (peek->volumes[middle].dev_id < dev_id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < peek->nr_volumes && peek->volumes[low].dev_id == dev_id ?
-	       &peek->volumes[low] : NULL;
+	return bsearch(&dev_id, peek->volumes, peek->nr_volumes, sizeof(*peek->volumes),
+		       compare_details);
 }

@@ -103,6 +103,21 @@ narrow() {
 	awk 'length > 80 { print "too long: " $0; bad = 1 } END { exit bad }' "$1"
 }
 
+# zero_pool NAME BLOCKS: NAME.meta and NAME.data, one volume of that many blocks of
+# 64 KiB, all of them zeros in a hole.  It takes no room, but seconds to send.
+zero_pool() {
+	cat >"$1.xml" <<-END
+	<superblock uuid="" time="1" transaction="1" flags="0" version="2" data_block_size="128" nr_data_blocks="$2">
+	 <device dev_id="1" mapped_blocks="$2" transaction="0" creation_time="0" snap_time="1">
+	  <range_mapping origin_begin="0" data_begin="0" length="$2" time="0"/>
+	 </device>
+	</superblock>
+	END
+	truncate -s 4M "$1.meta"
+	thin_restore -q -i "$1.xml" -o "$1.meta" >/dev/null
+	truncate -s $(($2 * 65536)) "$1.data"
+}
+
 # data_of FILE BLOCKS: blocks of 64 KiB with differing contents; each seventh is zero.
 data_of() {
 	head -c $(($2 * 65536)) /dev/urandom >"$1"

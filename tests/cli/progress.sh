@@ -52,19 +52,10 @@ an_unknown_kind_of_progress_is_refused() {
 	fails 2 "--progress takes auto, json or none, not 'dots'" "$te" verify --progress=dots stream
 }
 
-# What a terminal gets of a run that takes seconds: 6 GiB of zeros in a hole.
+# What a terminal gets of a run that takes seconds.
 on_a_terminal() {
 	command -v script >/dev/null || skip "no script"
-	cat >long.xml <<-'END'
-	<superblock uuid="" time="1" transaction="1" flags="0" version="2" data_block_size="128" nr_data_blocks="100000">
-	 <device dev_id="1" mapped_blocks="100000" transaction="0" creation_time="0" snap_time="1">
-	  <range_mapping origin_begin="0" data_begin="0" length="100000" time="0"/>
-	 </device>
-	</superblock>
-	END
-	truncate -s 4M long.meta
-	thin_restore -q -i long.xml -o long.meta >/dev/null
-	truncate -s 6553600000 long.data
+	zero_pool long 100000
 	script -qec "$te send $1 --metadata long.meta --data long.data >/dev/null" /dev/null |
 		tr '\r' '\n' | sed 's/\x1b\[K//' >typescript
 }

@@ -10,20 +10,6 @@ send() {
 	"$te" send --metadata pool.meta --data pool.data "$@"
 }
 
-# A pool that takes seconds to send: 6 GiB of zeros in a hole.
-long_pool() {
-	cat >long.xml <<-'END'
-	<superblock uuid="" time="1" transaction="1" flags="0" version="2" data_block_size="128" nr_data_blocks="100000">
-	 <device dev_id="1" mapped_blocks="100000" transaction="0" creation_time="0" snap_time="1">
-	  <range_mapping origin_begin="0" data_begin="0" length="100000" time="0"/>
-	 </device>
-	</superblock>
-	END
-	truncate -s 4M long.meta
-	thin_restore -q -i long.xml -o long.meta >/dev/null
-	truncate -s 6553600000 long.data
-}
-
 # alone FILE...: these are all the files whose names start with stream.
 alone() {
 	printf '%s\n' "$@" >wanted
@@ -137,7 +123,7 @@ a_file_that_grows_beyond_the_limit_is_removed() {
 }
 
 a_reader_that_goes_away_is_an_error() {
-	long_pool
+	zero_pool long 100000
 	dd if=/dev/urandom of=long.data bs=1M count=64 conv=notrunc status=none
 	mkfifo channel
 	head -c 1000 <channel >/dev/null &
@@ -148,7 +134,7 @@ a_reader_that_goes_away_is_an_error() {
 
 # ended SIGNAL: a send to a file that this ends half way.
 ended() {
-	long_pool
+	zero_pool long 100000
 	"$te" send --metadata long.meta --data long.data -o stream.long 2>said &
 	pid=$!
 	tries=0

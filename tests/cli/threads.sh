@@ -88,16 +88,7 @@ a_signal_ends_it() {
 }
 
 zeros_cost_next_to_nothing() {
-	cat >zeros.xml <<-'END'
-	<superblock uuid="" time="1" transaction="1" flags="0" version="2" data_block_size="128" nr_data_blocks="16384">
-	 <device dev_id="1" mapped_blocks="16384" transaction="0" creation_time="0" snap_time="1">
-	  <range_mapping origin_begin="0" data_begin="0" length="16384" time="0"/>
-	 </device>
-	</superblock>
-	END
-	truncate -s 4M zeros.meta
-	thin_restore -q -i zeros.xml -o zeros.meta >/dev/null
-	truncate -s 1G zeros.data
+	zero_pool zeros 16384
 	"$te" send --metadata zeros.meta --data zeros.data >zeros
 	"$te" verify zeros
 	test "$(stat -c %s zeros)" -lt 1000
