@@ -117,14 +117,14 @@ static int check_source(const struct te_output *output, const struct te_source *
 static int open_standard(struct te_output *output, const struct te_source *source)
 {
 	struct stat st;
+	int flags;
 
 	output->fd = STDOUT_FILENO;
 	output->name = "standard output";
-	if (fstat(output->fd, &st)) {
-		int err = -errno;
-
-		te_error("standard output is closed: %s", strerror(-err));
-		return err;
+	flags = fcntl(output->fd, F_GETFL);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(output->fd, &st)) {
+		te_error("standard output is closed, or open for reading only");
+		return -EBADF;
 	}
 	return check_source(output, source, &st);
 }

@@ -446,8 +446,10 @@ int te_receive(int fd, const char *name, const struct te_target *target,
 		.force = force,
 		.totals = totals,
 	};
-	int err = te_choice_scan(choice, fd, name);
+	int err = te_target_check_stream(target, fd, name);
 
+	if (!err)
+		err = te_choice_scan(choice, fd, name);
 	*totals = (struct te_receive_totals) { .nr_volumes = 0 };
 	return err ? err : receive_stream(&receive, fd);
 }

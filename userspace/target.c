@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <thinexport/thin_disk.h>
+#include "frame.h"
 #include "image.h"
 #include "say.h"
 
@@ -26,6 +27,13 @@ static int refuse_open(const char *path, int err)
 	else
 		te_error("cannot open %s for writing: %s", path, strerror(-err));
 	return err;
+}
+
+static bool same_thing(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+		return a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 static int open_device(struct te_target_part *part, int flags)
@@ -51,11 +59,17 @@ static int open_device(struct te_target_part *part, int flags)
 
 static int open_file(struct te_target_part *part, const struct stat *st)
 {
+	struct stat now;
 	char loop[64];
 
 	part->fd = open(part->path, O_RDWR | O_CLOEXEC);
 	if (part->fd < 0)
 		return refuse_open(part->path, -errno);
+	/* What the name means now may be a device, which nobody has claimed for us. */
+	if (fstat(part->fd, &now) || !S_ISREG(now.st_mode) || !same_thing(st, &now)) {
+		te_error("%s has become another file meanwhile", part->path);
+		return -ESTALE;
+	}
 	if (flock(part->fd, LOCK_EX | LOCK_NB)) {
 		te_error("%s is locked: another program reads or writes it", part->path);
 		return -EBUSY;
@@ -66,7 +80,7 @@ static int open_file(struct te_target_part *part, const struct stat *st)
 		return -EBUSY;
 	}
 	part->is_file = true;
-	part->bytes = (u64)st->st_size;
+	part->bytes = (u64)now.st_size;
 	return 0;
 }
 
@@ -78,13 +92,6 @@ static int stat_part(const char *path, struct stat *st)
 		return 0;
 	te_error("%s is neither a block device nor a file", path);
 	return -ENOTBLK;
-}
-
-static bool same_thing(const struct stat *a, const struct stat *b)
-{
-	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-		return a->st_rdev == b->st_rdev;
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 static int refuse_content(const char *path, const char *what, const char *kind)
@@ -146,15 +153,40 @@ static int look_for_pool(const char *path, int fd)
 	return 0;
 }
 
-/* Through a descriptor of its own: a prober's reads are not aligned as O_DIRECT wants. */
+/* What may be the only copy of somebody's pool. */
+static int look_for_stream(const char *path, int fd)
+{
+	struct te_frame_header header;
+	char why[160];
+
+	if (pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+	    !te_frame_check(&header, 0, why, sizeof(why)))
+		return refuse_content(path, "a stream", "");
+	return 0;
+}
+
+/*
+ * A descriptor of its own: a prober's reads are not aligned as O_DIRECT wants.  Of
+ * what is open, not of what has its name now.
+ */
+static int open_again(const struct te_target_part *part, int flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", part->fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
 static int look(const struct te_target_part *part)
 {
-	int fd = open(part->path, O_RDONLY | O_CLOEXEC);
+	int fd = open_again(part, O_RDONLY);
 	int err;
 
 	if (fd < 0)
 		return refuse_open(part->path, -errno);
 	err = look_for_pool(part->path, fd);
+	if (!err)
+		err = look_for_stream(part->path, fd);
 	if (!err)
 		err = look_for_signature(part->path, fd);
 	close(fd);
@@ -208,7 +240,7 @@ void te_target_close(struct te_target *target)
 /* Signatures one after another: behind one there may be the next, as a backup copy. */
 static int wipe(const struct te_target_part *part)
 {
-	int fd = open(part->path, O_RDWR | O_CLOEXEC), err = 0;
+	int fd = open_again(part, O_RDWR), err = 0;
 	blkid_probe probe;
 
 	if (fd < 0)
@@ -238,6 +270,23 @@ static int wipe(const struct te_target_part *part)
 		blkid_free_probe(probe);
 	close(fd);
 	return err;
+}
+
+static bool is_open_as(const struct te_target_part *part, const struct stat *st)
+{
+	struct stat own;
+
+	return !fstat(part->fd, &own) && same_thing(&own, st);
+}
+
+int te_target_check_stream(const struct te_target *target, int fd, const char *name)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || (!is_open_as(&target->metadata, &st) && !is_open_as(&target->data, &st)))
+		return 0;
+	te_error("%s is the stream that is to be received: name another file for the pool", name);
+	return -EINVAL;
 }
 
 int te_target_wipe(const struct te_target *target)

@@ -23,12 +23,15 @@ struct te_target {
 /*
  * Opens both so that nobody else has them: a device is claimed, a file locked.
  * Refuses what is in use, read-only, neither device nor file, one and the same,
- * or, unless `force`, holds something (a signature that libblkid knows, or a
- * pool's metadata).  Files must be there, of the size the pool is to have.
+ * or, unless `force`, holds something (a signature that libblkid knows, a pool's
+ * metadata, or a stream).  Files must be there, of the size the pool is to have.
  * Changes nothing.  0, or -errno after one sentence.
  */
 int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force);
 void te_target_close(struct te_target *target);		/* also one that failed to open */
+
+/* -EINVAL after one sentence when the stream `fd` is one of the two, `force` or not. */
+int te_target_check_stream(const struct te_target *target, int fd, const char *name);
 
 /* Takes away the signatures that --force allowed: nothing may find them afterwards. */
 int te_target_wipe(const struct te_target *target);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* thinexport: send and receive for device-mapper thin pools.  The table of verbs. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,10 +39,28 @@ static enum te_exit run_verb(const struct te_cmd *cmd, int argc, char **argv)
 	return cmd->run(argc, argv);
 }
 
+/*
+ * Takes up what the caller closed of standard input, output and error: the next
+ * device opened would be that, and what we say would be written to it.  The wrong
+ * way round, so that using them is an error as before.
+ */
+static int hold_standard(void)
+{
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	if (hold_standard())
+		return TE_EXIT_FAILED;
 	if (argc < 2) {
 		list_verbs(stderr);
 		return TE_EXIT_USAGE;

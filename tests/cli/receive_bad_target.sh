@@ -110,6 +110,41 @@ a_pool_is_named_and_not_overwritten() {
 	refused 1 "new.meta holds the metadata of a thin pool"
 }
 
+a_stream_is_named_and_not_overwritten() {
+	new_target new 200
+	cp whole new.data
+	refused 1 "new.data holds a stream"
+	new_target new 200
+	cp whole new.meta
+	refused 1 "new.meta holds a stream"
+}
+
+the_stream_itself_is_no_target_even_with_force() {
+	new_target new 200
+	for part in data meta; do
+		new_target new 200
+		truncate -s 20M new.$part
+		dd if=whole of=new.$part conv=notrunc status=none
+		sha256sum new.meta new.data >before
+		fails 1 "is the stream that is to be received" \
+			receive_pool new --force -i new.$part
+		sha256sum new.meta new.data | diff before -
+	done
+}
+
+# A closed one must not become the number of a device: what is said would be written there.
+closed_standard_files_are_not_the_pool() {
+	new_target new 200
+	head -c 1000 whole >cut
+	sha256sum new.meta new.data >before
+	not sh -c '"$0" receive --metadata new.meta --data new.data -i cut <&- >&- 2>&-' "$te"
+	sha256sum new.meta new.data | diff before -
+	not sh -c '"$0" receive --metadata new.meta --data new.data <&-' "$te"
+	not sh -c '"$0" send --metadata pool.meta --data pool.data >&-' "$te"
+	sh -c '"$0" send --json --metadata pool.meta --data pool.data -o closed >&- 2>&-' "$te" || :
+	if [ -e closed ]; then "$te" verify closed; fi
+}
+
 force_overwrites_and_leaves_no_old_signature() {
 	command -v sfdisk >/dev/null || skip "no sfdisk"
 	new_target new 400
@@ -190,6 +225,9 @@ run_tests a_missing_file_is_named \
 	a_file_system_is_named_and_not_overwritten \
 	swap_a_partition_table_and_a_raid_member_are_named \
 	a_pool_is_named_and_not_overwritten \
+	a_stream_is_named_and_not_overwritten \
+	the_stream_itself_is_no_target_even_with_force \
+	closed_standard_files_are_not_the_pool \
 	force_overwrites_and_leaves_no_old_signature \
 	force_does_not_excuse_too_little_room \
 	a_file_that_may_not_be_written_is_named \
