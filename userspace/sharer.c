@@ -15,7 +15,7 @@ struct leaf {
 
 struct te_sharer {
 	const struct te_plan *plan;
-	u32 *recent;			/* volumes that may be asked, most recently right first */
+	u32 *recent;			/* volumes that may be asked, most recently right last */
 	size_t nr_recent;
 	unsigned int next_leaf;		/* to be replaced */
 	struct leaf leaves[NR_LEAVES];
@@ -45,22 +45,21 @@ void te_sharer_destroy(struct te_sharer *sharer)
 	free(sharer);
 }
 
-static void to_front(struct te_sharer *sharer, size_t at)
+static void to_end(struct te_sharer *sharer, size_t at)
 {
 	u32 volume = sharer->recent[at];
+	size_t behind = sharer->nr_recent - at - 1;
 
-	memmove(sharer->recent + 1, sharer->recent, at * sizeof(*sharer->recent));
-	sharer->recent[0] = volume;
+	memmove(sharer->recent + at, sharer->recent + at + 1, behind * sizeof(*sharer->recent));
+	sharer->recent[sharer->nr_recent - 1] = volume;
 }
 
 void te_sharer_begin(struct te_sharer *sharer, size_t index)
 {
 	if (!index)
 		sharer->nr_recent = 0;
-	while (sharer->nr_recent < index) {
+	for (; sharer->nr_recent < index; sharer->nr_recent++)
 		sharer->recent[sharer->nr_recent] = (u32)sharer->nr_recent;
-		to_front(sharer, sharer->nr_recent++);
-	}
 }
 
 static void let_go(struct te_sharer *sharer, struct leaf *leaf)
@@ -147,7 +146,7 @@ int te_sharer_find(struct te_sharer *sharer, u64 virtual_block, u64 pool_block, 
 {
 	size_t i;
 
-	for (i = 0; i < sharer->nr_recent; i++) {
+	for (i = sharer->nr_recent; i-- > 0;) {
 		int r = maps(sharer, sharer->recent[i], virtual_block, pool_block, fault);
 
 		if (r < 0)
@@ -155,7 +154,7 @@ int te_sharer_find(struct te_sharer *sharer, u64 virtual_block, u64 pool_block, 
 		if (!r)
 			continue;
 		*index = sharer->recent[i];
-		to_front(sharer, i);
+		to_end(sharer, i);
 		return 0;
 	}
 	return -ENODATA;
