@@ -157,6 +157,16 @@ int te_tree_finish(struct te_tree *tree, struct te_tree_root *root);
 /* Most entries of a node whose values have so many bytes. */
 u32 te_tree_max_entries(u32 value_bytes);
 
+/* What a value of this level has, and how many entries a node: build_node.c. */
+u32 te_tree_value_bytes(const struct te_tree *tree, u32 level);
+u32 te_tree_room(const struct te_tree *tree, u32 level);
+
+/* Fills in the entries of a node that stands already. */
+int te_tree_fill(struct te_tree *tree, u32 level, struct te_tree_node *node);
+
+/* Gives the node a block, unless it has one. */
+int te_tree_write(struct te_tree *tree, u32 level, struct te_tree_node *node);
+
 /*
  * For build_copy.c.  Entry `i` of a node that is loaded; its value as a block; a
  * node that stands already, loaded into `node`.

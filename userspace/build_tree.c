@@ -4,45 +4,6 @@
 
 #include "say.h"
 
-/* Children of internal nodes and roots of volumes: numbers of blocks. */
-#define CHILD_BYTES	sizeof(__le64)
-
-u32 te_tree_max_entries(u32 value_bytes)
-{
-	u32 most = (THIN_METADATA_BLOCK_BYTES - sizeof(struct thin_disk_node)) /
-		   (sizeof(__le64) + value_bytes);
-
-	return most / 3 * 3;
-}
-
-static u32 value_bytes_at(const struct te_tree *tree, u32 level)
-{
-	return level ? CHILD_BYTES : tree->value_bytes;
-}
-
-static u32 max_entries(const struct te_tree *tree, u32 level)
-{
-	return te_tree_max_entries(value_bytes_at(tree, level));
-}
-
-/* What dm-thin keeps in every node but the root (its remove merges below this). */
-u32 te_tree_min_entries(const struct te_tree *tree, u32 level)
-{
-	return max_entries(tree, level) / 3;
-}
-
-void *te_tree_value(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
-{
-	return node->bytes + sizeof(struct thin_disk_node) +
-	       (size_t)max_entries(tree, level) * sizeof(__le64) +
-	       (size_t)i * value_bytes_at(tree, level);
-}
-
-u64 te_tree_child(const struct te_tree *tree, u32 level, struct te_tree_node *node, u32 i)
-{
-	return le64_to_cpu(*(__le64 *)te_tree_value(tree, level, node, i));
-}
-
 static void empty_node(struct te_tree_node *node)
 {
 	node->block = 0;
@@ -101,106 +62,6 @@ void te_tree_reset(struct te_tree *tree)
 	}
 }
 
-/* Fills in the entries of a node that stands already. */
-static int load(struct te_tree *tree, u32 level, struct te_tree_node *node)
-{
-	const void *data;
-
-	if (node->loaded)
-		return 0;
-	data = te_store_read(tree->store, node->block, THIN_NODE_CSUM_XOR);
-	if (!data)
-		return -EIO;
-	memcpy(node->bytes, data, sizeof(node->bytes));
-	node->nr = le32_to_cpu(node->disk.nr_entries);
-	node->loaded = true;
-	return 0;
-}
-
-int te_tree_load(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 block)
-{
-	if (node->loaded && node->block == block)
-		return 0;
-	node->block = block;
-	node->loaded = false;
-	return load(tree, level, node);
-}
-
-/* True when `node` has just the entries of a block that was opened here lately. */
-static int find_same(struct te_tree *tree, u32 level, struct te_tree_node *node, u64 *block)
-{
-	struct te_tree_level *at = &tree->level[level];
-	size_t values = (size_t)node->nr * value_bytes_at(tree, level);
-	u32 i;
-
-	*block = 0;
-	for (i = 0; i < TE_TREE_CANDIDATES; i++) {
-		const struct thin_disk_node *other;
-
-		if (!at->candidates[i])
-			continue;
-		other = te_store_read(tree->store, at->candidates[i], THIN_NODE_CSUM_XOR);
-		if (!other)
-			return -EIO;
-		if (le32_to_cpu(other->nr_entries) != node->nr ||
-		    memcmp(other->keys, node->disk.keys, node->nr * sizeof(__le64)) ||
-		    memcmp(other->keys + max_entries(tree, level), te_tree_value(tree, level, node, 0),
-			   values))
-			continue;
-		*block = at->candidates[i];
-		return 0;
-	}
-	return 0;
-}
-
-static u32 summarize(struct te_tree *tree, u32 level, struct te_tree_node *node)
-{
-	const __le64 *values = te_tree_value(tree, level, node, 0);
-	u32 mappings = 0, shared = TE_SUMMARY_SHARED, i;
-
-	for (i = 0; i < node->nr; i++) {
-		u64 value = le64_to_cpu(values[i]);
-
-		if (level) {
-			mappings += tree->store->summary[value] & TE_SUMMARY_MAPPINGS;
-			shared &= tree->store->summary[value];
-		} else if (te_mapping_time(value)) {
-			shared = 0;
-		}
-	}
-	return (level ? mappings : node->nr) | shared;
-}
-
-/* Gives the node a block, unless it has one. */
-static int write_node(struct te_tree *tree, u32 level, struct te_tree_node *node)
-{
-	u32 most = max_entries(tree, level);
-	int err;
-
-	if (node->block)
-		return 0;
-	if (tree->mappings) {
-		err = find_same(tree, level, node, &node->block);
-		if (err || node->block)
-			return err;
-	}
-	node->disk.flags = cpu_to_le32(level ? THIN_NODE_INTERNAL : THIN_NODE_LEAF);
-	node->disk.nr_entries = cpu_to_le32(node->nr);
-	node->disk.max_entries = cpu_to_le32(most);
-	node->disk.value_size = cpu_to_le32(value_bytes_at(tree, level));
-	node->disk.padding = 0;
-	memset(node->disk.keys + node->nr, 0, (most - node->nr) * sizeof(__le64));
-	memset(te_tree_value(tree, level, node, node->nr), 0,
-	       (size_t)(node->bytes + sizeof(node->bytes) -
-			(u8 *)te_tree_value(tree, level, node, node->nr)));
-	err = te_store_append(tree->store, node->bytes, THIN_NODE_CSUM_XOR, &node->block);
-	if (err)
-		return err;
-	if (tree->mappings)
-		tree->store->summary[node->block] = summarize(tree, level, node);
-	return 0;
-}
-
 static int push_entry(struct te_tree *tree, u32 level, u64 key, const void *value);
 
 static int push_child(struct te_tree *tree, u32 level, u64 key, u64 block)
@@ -212,7 +73,7 @@ static int push_child(struct te_tree *tree, u32 level, u64 key, u64 block)
 
 static int pass_up(struct te_tree *tree, u32 level, struct te_tree_node *node)
 {
-	int err = write_node(tree, level, node);
+	int err = te_tree_write(tree, level, node);
 
 	return err ? err : push_child(tree, level + 1, node->key, node->block);
 }
@@ -268,7 +129,7 @@ static void append(struct te_tree *tree, u32 level, struct te_tree_node *node, u
 	if (!node->nr)
 		node->key = key;
 	node->disk.keys[node->nr] = cpu_to_le64(key);
-	memcpy(te_tree_value(tree, level, node, node->nr), value, value_bytes_at(tree, level));
+	memcpy(te_tree_value(tree, level, node, node->nr), value, te_tree_value_bytes(tree, level));
 	node->nr++;
 }
 
@@ -280,7 +141,7 @@ static int push_entry(struct te_tree *tree, u32 level, u64 key, const void *valu
 		te_error("%s: a volume's tree gets too deep", tree->store->name);
 		return -EFBIG;
 	}
-	if (tree->level[level].current->nr == max_entries(tree, level))
+	if (tree->level[level].current->nr == te_tree_room(tree, level))
 		err = hold_current(tree, level);
 	if (!err)
 		append(tree, level, tree->level[level].current, key, value);
@@ -291,7 +152,7 @@ static int push_entry(struct te_tree *tree, u32 level, u64 key, const void *valu
 static void move_first(struct te_tree *tree, u32 level, struct te_tree_node *to,
 		       struct te_tree_node *from, u32 count)
 {
-	u32 bytes = value_bytes_at(tree, level), rest = from->nr - count;
+	u32 bytes = te_tree_value_bytes(tree, level), rest = from->nr - count;
 
 	memcpy(to->disk.keys + to->nr, from->disk.keys, count * sizeof(__le64));
 	memcpy(te_tree_value(tree, level, to, to->nr), te_tree_value(tree, level, from, 0),
@@ -308,7 +169,7 @@ static void move_first(struct te_tree *tree, u32 level, struct te_tree_node *to,
 static void move_last(struct te_tree *tree, u32 level, struct te_tree_node *from,
 		      struct te_tree_node *to, u32 count)
 {
-	u32 bytes = value_bytes_at(tree, level);
+	u32 bytes = te_tree_value_bytes(tree, level);
 
 	memmove(to->disk.keys + count, to->disk.keys, to->nr * sizeof(__le64));
 	memmove(te_tree_value(tree, level, to, count), te_tree_value(tree, level, to, 0),
@@ -326,13 +187,13 @@ static int balance(struct te_tree *tree, u32 level)
 {
 	struct te_tree_level *at = &tree->level[level];
 	u32 total;
-	int err = load(tree, level, at->held);
+	int err = te_tree_fill(tree, level, at->held);
 
 	if (err)
 		return err;
 	total = at->held->nr + at->current->nr;
 	at->held->block = 0;
-	if (total <= max_entries(tree, level)) {
+	if (total <= te_tree_room(tree, level)) {
 		move_first(tree, level, at->held, at->current, at->current->nr);
 		empty_node(at->current);
 		return pass_up_held(tree, level);
@@ -372,15 +233,15 @@ static int can_close_below(struct te_tree *tree, u32 level, bool *can)
 
 		if (!entries) {
 			ups = at->has_held;
-		} else if (entries > max_entries(tree, i)) {
+		} else if (entries > te_tree_room(tree, i)) {
 			ups = 2 + at->has_held;
 		} else if (entries >= te_tree_min_entries(tree, i)) {
 			ups = 1 + at->has_held;
 		} else if (at->has_held) {
-			err = load(tree, i, at->held);
+			err = te_tree_fill(tree, i, at->held);
 			if (err)
 				return err;
-			ups = at->held->nr + entries > max_entries(tree, i) ? 2 : 1;
+			ups = at->held->nr + entries > te_tree_room(tree, i) ? 2 : 1;
 		} else {
 			*can = false;
 			return 0;
@@ -413,7 +274,7 @@ static int break_open(struct te_tree *tree, u32 level, u64 block, bool as_nodes)
 static int prefer_following(struct te_tree *tree, u32 level, u64 following, bool *prefer)
 {
 	struct te_tree_level *at = &tree->level[level];
-	u32 room = max_entries(tree, level) - at->current->nr;
+	u32 room = te_tree_room(tree, level) - at->current->nr;
 	const struct thin_disk_node *node;
 	int err;
 
@@ -423,7 +284,7 @@ static int prefer_following(struct te_tree *tree, u32 level, u64 following, bool
 	*prefer = false;
 	if (!at->held->block)
 		return 0;			/* it is to be written anyway */
-	err = load(tree, level, at->held);
+	err = te_tree_fill(tree, level, at->held);
 	if (err || at->held->nr <= room)
 		return err;
 	node = te_store_read(tree->store, following, THIN_NODE_CSUM_XOR);
@@ -478,7 +339,7 @@ static int break_lone(struct te_tree *tree)
 	tree->lone = false;
 	while (!at->has_held)
 		at++;
-	err = load(tree, (u32)(at - tree->level), at->held);
+	err = te_tree_fill(tree, (u32)(at - tree->level), at->held);
 	node = at->current;
 	at->current = at->held;
 	at->held = node;
@@ -546,7 +407,7 @@ static int take_back(struct te_tree *tree, u32 level)
 		if (!above->has_held)
 			err = take_back(tree, level + 1);
 		if (!err)
-			err = load(tree, level + 1, above->held);
+			err = te_tree_fill(tree, level + 1, above->held);
 		if (err)
 			return err;
 		from = above->current;
@@ -564,10 +425,10 @@ static int take_back(struct te_tree *tree, u32 level)
 static int root_is(struct te_tree *tree, u32 level, struct te_tree_node *node,
 		   struct te_tree_root *root)
 {
-	int err = write_node(tree, level, node);
+	int err = te_tree_write(tree, level, node);
 
 	if (!err)
-		err = load(tree, level, node);
+		err = te_tree_fill(tree, level, node);
 	*root = (struct te_tree_root) {
 		.block = node->block,
 		.level = level,

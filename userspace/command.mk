@@ -25,7 +25,7 @@ COMMAND_SRC += survey sharer plan batch send_frames send send_list output
 # The stream
 COMMAND_SRC += threads codec codec_zlib codec_zstd frame catalog ops_frame stream_write stream_check stream_read
 # Back: placement and metadata
-COMMAND_SRC += choice choice_scan room receive receive_list target place build build_tree build_copy build_store build_count build_space_map
+COMMAND_SRC += choice choice_scan room receive receive_list target place build build_node build_tree build_copy build_store build_count build_space_map
 # Told and compared
 COMMAND_SRC += dump info info_stream info_source mapping verify_against verify_report
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)
