@@ -2,9 +2,8 @@
 /*
  * The plan, on pools with a random history.
  *
- * Its ops are replayed in a model that knows no trees: each volume a sorted array
- * of mappings, each DATA block a new number.  What comes out is compared with
- * what thin_dump says of the source.
+ * What comes out when its ops are replayed is compared with what thin_dump says
+ * of the source.
  */
 #include "plan.h"
 
@@ -14,6 +13,7 @@
 
 #include "dumped.h"
 #include "generate.h"
+#include "replay.h"
 #include "unit.h"
 
 /* A pool in two files; the data is a hole as long as it has to be. */
@@ -71,179 +71,6 @@ static void make_pool(const struct files *files, size_t history, u64 seed, u64 s
 	te_gen_destroy(gen);
 }
 
-/* The receiving side as simply as can be. */
-struct block {
-	u64 pool_block;			/* it was a copy of */
-	bool shared;			/* as its DATA said */
-};
-
-struct mapping {
-	u64 virtual_block;
-	size_t block;			/* index of a struct block */
-};
-
-struct model_volume {
-	struct mapping *mappings;	/* ascending */
-	size_t nr;
-};
-
-struct model {
-	struct te_plan *plan;
-	struct block *blocks;
-	size_t nr_blocks, room_blocks;
-	struct model_volume *volumes;	/* in the plan's order */
-	size_t index;			/* being replayed */
-	struct mapping *next;		/* its mappings so far, ascending */
-	size_t nr, room;
-	size_t parent_at;		/* the parent's mappings before this one are dealt with */
-	u64 position;			/* where the last op ended */
-	u64 nr_ops;
-	const char *wrong;		/* what was found first, or NULL */
-};
-
-static void append(struct model *model, u64 virtual_block, size_t block)
-{
-	if (model->nr == model->room) {
-		model->room = model->room ? 2 * model->room : 64;
-		model->next = realloc(model->next, model->room * sizeof(*model->next));
-	}
-	model->next[model->nr++] = (struct mapping){ virtual_block, block };
-}
-
-/* Takes over a mapping of an earlier volume, which a receiver does for shared blocks only. */
-static void take_over(struct model *model, const struct mapping *mapping)
-{
-	if (!model->blocks[mapping->block].shared)
-		model->wrong = "a block is taken over that was not marked shared";
-	append(model, mapping->virtual_block, mapping->block);
-}
-
-static const struct model_volume *parent_of(const struct model *model)
-{
-	static const struct model_volume nothing;
-	long parent = model->plan->volumes[model->index].parent;
-
-	return parent < 0 ? &nothing : &model->volumes[parent];
-}
-
-/* What no op mentions, up to `end`, is the parent's. */
-static void inherit(struct model *model, u64 end)
-{
-	const struct model_volume *parent = parent_of(model);
-
-	while (model->parent_at < parent->nr &&
-	       parent->mappings[model->parent_at].virtual_block < end)
-		take_over(model, &parent->mappings[model->parent_at++]);
-}
-
-/* What the parent has in the op's range is replaced; how many mappings that are. */
-static u64 replace(struct model *model, u64 end)
-{
-	const struct model_volume *parent = parent_of(model);
-	u64 count = 0;
-
-	while (model->parent_at < parent->nr &&
-	       parent->mappings[model->parent_at].virtual_block < end) {
-		model->parent_at++;
-		count++;
-	}
-	return count;
-}
-
-static void replay_data(struct model *model, const struct te_plan_op *op)
-{
-	u64 i;
-
-	for (i = 0; i < op->count; i++) {
-		if (model->nr_blocks == model->room_blocks) {
-			model->room_blocks = model->room_blocks ? 2 * model->room_blocks : 1024;
-			model->blocks = realloc(model->blocks,
-						model->room_blocks * sizeof(*model->blocks));
-		}
-		model->blocks[model->nr_blocks] =
-			(struct block){ op->pool_block + i, op->shared };
-		append(model, op->virtual_block + i, model->nr_blocks++);
-	}
-}
-
-static void replay_share(struct model *model, const struct te_plan_op *op)
-{
-	const struct model_volume *source = &model->volumes[op->source];
-	size_t i;
-
-	if (op->source >= model->index) {
-		model->wrong = "a SHARE names a volume that does not come before";
-		return;
-	}
-	for (i = 0; i < source->nr; i++)
-		if (source->mappings[i].virtual_block >= op->virtual_block &&
-		    source->mappings[i].virtual_block < op->virtual_block + op->count)
-			take_over(model, &source->mappings[i]);
-}
-
-static int replay(void *context, const struct te_plan_op *op)
-{
-	struct model *model = context;
-	u64 end = op->virtual_block + op->count, replaced;
-
-	if (!op->count || op->virtual_block < model->position)
-		model->wrong = "ops do not ascend";
-	model->position = end;
-	model->nr_ops++;
-	inherit(model, op->virtual_block);
-	replaced = replace(model, end);
-	switch (op->kind) {
-	case TE_OP_DATA:
-		replay_data(model, op);
-		break;
-	case TE_OP_SHARE:
-		replay_share(model, op);
-		break;
-	default:
-		if (replaced != op->count)
-			model->wrong = "an UNMAP of what the parent has not";
-	}
-	return 0;
-}
-
-static void replay_volume(struct model *model, size_t index)
-{
-	model->index = index;
-	model->next = NULL;
-	model->nr = model->room = model->parent_at = 0;
-	model->position = model->nr_ops = 0;
-	CHECK(!te_plan_ops(model->plan, index, replay, model));
-	inherit(model, ~0ULL);
-	model->volumes[index] = (struct model_volume){ model->next, model->nr };
-}
-
-static struct model *replay_plan(struct te_plan *plan)
-{
-	struct model *model = calloc(1, sizeof(*model));
-	size_t i;
-
-	model->plan = plan;
-	model->volumes = calloc(plan->nr_volumes + 1, sizeof(*model->volumes));
-	for (i = 0; i < plan->nr_volumes; i++) {
-		replay_volume(model, i);
-		CHECK_EQ(model->nr_ops, plan->volumes[i].nr_ops);
-	}
-	if (model->wrong)
-		UNIT_FAIL("%s", model->wrong);
-	return model;
-}
-
-static void free_model(struct model *model)
-{
-	size_t i;
-
-	for (i = 0; i < model->plan->nr_volumes; i++)
-		free(model->volumes[i].mappings);
-	free(model->volumes);
-	free(model->blocks);
-	free(model);
-}
-
 static const struct dumped_volume *find_dumped(const struct dumped *dumped, u32 id)
 {
 	size_t i;
@@ -299,6 +126,8 @@ static void check_plan(struct te_plan *plan, const struct dumped *dumped)
 	u64 provisioned = 0, shared = 0;
 	size_t i;
 
+	if (model->wrong)
+		UNIT_FAIL("%s", model->wrong);
 	for (i = 0; i < plan->nr_volumes; i++) {
 		CHECK(plan->volumes[i].parent < (long)i);
 		check_volume(model, i, find_dumped(dumped, plan->volumes[i].volume->details.dev_id),
@@ -459,16 +288,21 @@ static void where_blocks_lie_changes_no_op(void)
 	}
 }
 
-/* A plan of metadata that was written by hand. */
-static struct te_plan *plan_of_xml(struct files *files, const char *xml, struct te_source **source)
+/* Metadata that was written by hand. */
+static struct te_source *open_xml(struct files *files, const char *xml)
 {
-	struct te_plan *plan;
-
 	make_files(files);
 	CHECK(!truncate(files->metadata, 4 << 20));
 	dumped_restore(xml, files->metadata);
 	set_data_size(files, 1000, 128);
-	*source = open_files(files);
+	return open_files(files);
+}
+
+static struct te_plan *plan_of_xml(struct files *files, const char *xml, struct te_source **source)
+{
+	struct te_plan *plan;
+
+	*source = open_xml(files, xml);
 	plan = te_plan_create(*source);
 	CHECK(plan);
 	return plan;
@@ -538,6 +372,38 @@ static void a_length_that_nobody_knows_is_that_of_the_mappings(void)
 	CHECK_EQ(source->volumes[0].virtual_sectors, 42 * 256);
 	CHECK_EQ(source->volumes[0].size_from, TE_SIZE_FROM_MAPPINGS);
 	CHECK_EQ(source->volumes[1].virtual_sectors, 0);
+	te_plan_destroy(plan);
+	te_source_close(source);
+	remove_files(&files);
+}
+
+/* Told in the opposite order, so that a sort which changes nothing is seen. */
+static void of_volumes_of_one_age_the_smaller_id_goes_first(void)
+{
+	char xml[8192], *to = xml;
+	struct te_source *source;
+	struct te_plan *plan;
+	struct files files;
+	unsigned int i;
+
+	to += sprintf(to, "<superblock uuid=\"\" time=\"1\" transaction=\"1\" data_block_size=\"128\" nr_data_blocks=\"1000\">");
+	for (i = 0; i < 20; i++)
+		to += sprintf(to, "<device dev_id=\"%u\" mapped_blocks=\"1\" transaction=\"0\" creation_time=\"1\" snap_time=\"1\">"
+			      "<single_mapping origin_block=\"%u\" data_block=\"%u\" time=\"1\"/></device>",
+			      3 * i + 1, i, 500 - i);
+	strcpy(to, "</superblock>");
+	source = open_xml(&files, xml);
+	CHECK_EQ(source->nr_volumes, 20);
+	for (i = 0; i < 10; i++) {
+		struct te_volume volume = source->volumes[i];
+
+		source->volumes[i] = source->volumes[19 - i];
+		source->volumes[19 - i] = volume;
+	}
+	plan = te_plan_create(source);
+	CHECK(plan);
+	for (i = 0; i < 20; i++)
+		CHECK_EQ(plan->volumes[i].volume->details.dev_id, 3 * i + 1);
 	te_plan_destroy(plan);
 	te_source_close(source);
 	remove_files(&files);
@@ -633,4 +499,5 @@ UNIT_MAIN(UNIT(every_volume_arrives_as_thin_dump_shows_it),
 	  UNIT(a_block_mapped_twice_by_one_volume_is_sent_twice),
 	  UNIT(a_pool_without_volumes_is_an_empty_plan),
 	  UNIT(a_length_that_nobody_knows_is_that_of_the_mappings),
+	  UNIT(of_volumes_of_one_age_the_smaller_id_goes_first),
 	  UNIT(damaged_nodes_with_good_checksums_are_survived))
