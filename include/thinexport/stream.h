@@ -17,6 +17,7 @@
  * broken, whatever came before.
  *
  * Little-endian.  Reserved fields are zero when written and refused when not.
+ * thinexport-stream(5) tells all of it, and what a reader must refuse.
  *
  * crc32c: polynomial 0x1edc6f41, reflected, seed 0xffffffff, result inverted; of
  * the nine bytes "123456789" it is 0xe3069283.
