@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * damage METADATA ID WHAT: breaks one thing in a pool's metadata, in the superblock
- * or in the tree of volume ID, and puts the checksum right again unless the
- * checksum is what it breaks.  The tree must have a node above its leaves.
+ * damage METADATA ID WHAT: breaks one thing in a pool's metadata, in the superblock,
+ * in the tree of volume ID or in the details tree, and puts the checksum right again
+ * unless the checksum is what it breaks.  The volume's tree must have a node above
+ * its leaves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ struct place {
 	u64 nr_data_blocks;
 	u64 root;			/* of the volume's tree */
 	u64 leaf;			/* its first */
+	u64 details;			/* root of the details tree */
 };
 
 static void die(const char *what, const char *why)
@@ -210,7 +212,13 @@ static void data_block(struct thin_disk_node *node, const struct place *at)
 	values(node)[0] = cpu_to_le64(at->nr_data_blocks << THIN_TIME_BITS);
 }
 
-enum node { ROOT, LEAF, LAST_LEAF };
+/* The details become another volume's. */
+static void details_id(struct thin_disk_node *node, const struct place *at)
+{
+	node->keys[0] = cpu_to_le64(le64_to_cpu(node->keys[0]) + 1);
+}
+
+enum node { ROOT, LEAF, LAST_LEAF, DETAILS };
 
 static const struct {
 	const char *what;
@@ -231,6 +239,7 @@ static const struct {
 	{ "leaf-key-range", LEAF, node_key_range },
 	{ "leaf-data-block", LEAF, data_block },
 	{ "leaf-virtual-block", LAST_LEAF, node_virtual_block },
+	{ "details-id", DETAILS, details_id },
 };
 
 /* ------------------------------------------------------------------------ */
@@ -263,6 +272,7 @@ static void find(struct place *at, u32 dev_id)
 	at->nr_blocks = file.reader.nr_blocks;
 	at->nr_data_blocks = sb.nr_data_blocks;
 	at->root = details.root;
+	at->details = sb.details_root;
 	at->leaf = child(at, false);
 }
 
@@ -299,7 +309,9 @@ static int damage_node(const struct place *at, const char *what)
 
 		if (strcmp(node_damages[i].what, what))
 			continue;
-		if (node_damages[i].node != ROOT)
+		if (node_damages[i].node == DETAILS)
+			number = at->details;
+		else if (node_damages[i].node != ROOT)
 			number = child(at, node_damages[i].node == LAST_LEAF);
 		read_block(at->fd, number, &block);
 		node_damages[i].apply(&block.node, at);

@@ -70,6 +70,10 @@ a_damaged_leaf_is_named() {
 	damaged leaf-virtual-block 'Mapping is beyond what a device can be long'
 }
 
+a_volume_without_details_is_named() {
+	damaged details-id 'Volume has no device details'
+}
+
 the_log_says_in_which_volume_and_block() {
 	local leaf
 	cat "$sane" >"$metadata"
@@ -128,6 +132,7 @@ run_tests \
 	a_superblock_that_counts_more_than_its_devices_hold_is_named \
 	a_damaged_internal_node_is_named \
 	a_damaged_leaf_is_named \
+	a_volume_without_details_is_named \
 	the_log_says_in_which_volume_and_block \
 	a_metadata_block_that_cannot_be_read_is_named \
 	a_data_block_that_cannot_be_read_is_an_error_of_the_view
