@@ -7,7 +7,7 @@
 # timeout: 480
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
-needs dmsetup e2fsck thinexport
+needs dmsetup e2fsck jq thinexport
 needs_target thin-pool delay
 
 # Sequence numbers, to volume 0 and then to volume 1, until the file is there.
@@ -125,6 +125,20 @@ with_module_and_without_the_stream_is_the_same() {
 	deactivate v0 v1 p
 }
 
+a_live_pool_is_listed_and_compared_with() {
+	small_pool p
+	thinexport info --json p >"$TE_TMP/info"
+	[ "$(jq '.volumes | length' "$TE_TMP/info")" -eq 2 ]
+	nothing_is_left p
+	thinexport send --direct -o "$TE_TMP/sent" p
+	thinexport verify --against p "$TE_TMP/sent"
+	nothing_is_left p
+	fill /dev/mapper/v1 3 4096 64
+	fails thinexport verify --against p "$TE_TMP/sent"
+	nothing_is_left p
+	deactivate v0 v1 p
+}
+
 a_command_of_lvm_is_waited_for() {
 	local start
 	needs_program lvm flock
@@ -150,4 +164,5 @@ run_tests \
 	a_mounted_file_system_is_frozen_clean \
 	without_freezing_the_file_system_would_not_be_clean \
 	the_length_of_the_window_is_told \
-	with_module_and_without_the_stream_is_the_same
+	with_module_and_without_the_stream_is_the_same \
+	a_live_pool_is_listed_and_compared_with
