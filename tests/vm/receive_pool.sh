@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# timeout: 400
+# timeout: 600
 #
-# A pool is received onto a RAID5 and put to use: the kernel activates it, and
-# what is written to one volume never shows in another.
+# A pool, and then some volumes of it, is received onto a RAID5 and put to use: the
+# kernel activates it, and what is written to one volume never shows in another.
 . "$(dirname "$0")/lib.sh"
 needs dmsetup mdadm thin_check thin_dump thin_ls fio thinexport
 needs_target thin-pool
@@ -49,7 +49,7 @@ source_pool() {
 	blkdiscard -o 1048576 -l 1048576 /dev/mapper/v8
 	message p create_thin 9
 	for id in 5 6 9; do activate p $id $volume_mib v$id; done
-	for id in $ids; do sum /dev/mapper/v$id >"$TE_TMP/sum$id"; done
+	for id in $ids; do sum /dev/mapper/v$id | tee "$TE_TMP/sent$id" >"$TE_TMP/sum$id"; done
 	deactivate v0 v1 v2 v5 v6 v8 v9 p
 	thin_check -q "$metadata"
 	thin_ls --no-headers --format DEV,MAPPED_BLOCKS,EXCLUSIVE_BLOCKS,SHARED_BLOCKS \
@@ -98,9 +98,8 @@ the_kernel_activates_it_and_every_volume_is_the_one_sent() {
 	thin_check -q "$(cat "$TE_TMP/metadata")"
 }
 
-writing_all_over_one_volume_leaves_the_others_as_they_were() {
+write_all_over_each_volume() {
 	local id seed=100
-	activate_all
 	for id in $ids; do
 		seed=$((seed + 1))
 		# First here and there, so that blocks are shared and copied in part.
@@ -113,6 +112,11 @@ writing_all_over_one_volume_leaves_the_others_as_they_were() {
 		note $id
 	done
 	others_are_unchanged
+}
+
+writing_all_over_one_volume_leaves_the_others_as_they_were() {
+	activate_all
+	write_all_over_each_volume
 	deactivate $names r
 	thin_check -q "$(cat "$TE_TMP/metadata")"
 }
@@ -133,14 +137,17 @@ snapshots_of_received_volumes_keep_what_these_had() {
 	thin_check -q "$(cat "$TE_TMP/metadata")"
 }
 
+# Anew, from standard input, so that the counts are ours and not the kernel's.
+receive_again() {
+	thinexport receive --force --metadata "$(cat "$TE_TMP/metadata")" \
+		--data "$(cat "$TE_TMP/data")" "$@"
+}
+
 # The kernel takes back each reference it finds in the trees: too few counted and it
 # would complain, too many and blocks would stay in use.
-deleting_every_volume_gives_back_every_block() {
+every_block_is_given_back() {
 	local id used
-	# Anew, so that the counts are ours and not the kernel's.
 	dmesg | wc -l >"$TE_TMP/log"
-	thinexport receive --force -i "$TE_TMP/stream" --metadata "$(cat "$TE_TMP/metadata")" \
-		--data "$(cat "$TE_TMP/data")"
 	pool_open r "$(cat "$TE_TMP/metadata")" "$(cat "$TE_TMP/data")"
 	used=$(dmsetup status r | awk '{ sub("/.*", "", $6); print $6 }')
 	[ "$used" -gt 0 ]
@@ -153,9 +160,32 @@ deleting_every_volume_gives_back_every_block() {
 	! dmesg | tail -n +"$(cat "$TE_TMP/log")" | grep -iE 'space map|btree|ref.?count'
 }
 
+deleting_every_volume_gives_back_every_block() {
+	receive_again <"$TE_TMP/stream"
+	every_block_is_given_back
+}
+
+# Volumes 1, 2 and 6, whose parents stay out, from a pipe; 6 becomes 40.
+chosen_volumes_are_as_separate_as_all() {
+	local ids='1 2 40' names='r1 r2 r40'
+	cat "$TE_TMP/stream" | receive_again --volume 2 --volume 6 --volume 1 --rename 6=40
+	thin_check -q "$(cat "$TE_TMP/metadata")"
+	cp "$TE_TMP/sent1" "$TE_TMP/sum1"
+	cp "$TE_TMP/sent2" "$TE_TMP/sum2"
+	cp "$TE_TMP/sent6" "$TE_TMP/sum40"
+	activate_all
+	others_are_unchanged
+	write_all_over_each_volume
+	deactivate $names r
+	thin_check -q "$(cat "$TE_TMP/metadata")"
+	cat "$TE_TMP/stream" | receive_again --volume 2 --volume 6 --volume 1 --rename 6=40
+	every_block_is_given_back
+}
+
 run_tests \
 	a_pool_arrives_on_a_raid5 \
 	the_kernel_activates_it_and_every_volume_is_the_one_sent \
 	writing_all_over_one_volume_leaves_the_others_as_they_were \
 	snapshots_of_received_volumes_keep_what_these_had \
-	deleting_every_volume_gives_back_every_block
+	deleting_every_volume_gives_back_every_block \
+	chosen_volumes_are_as_separate_as_all
