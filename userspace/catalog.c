@@ -272,6 +272,27 @@ destroy:
 	return NULL;
 }
 
+/*
+ * json-c makes some 800 bytes of the two of "{}", so four MiB of them would take a
+ * GiB.  A catalog's members have names and values; text that is nearly all
+ * punctuation is none.
+ */
+static bool is_too_dense(const char *json, size_t bytes)
+{
+	size_t values = 0, i;
+	bool string = false;
+
+	for (i = 0; i < bytes; i++) {
+		if (string && json[i] == '\\')
+			i++;
+		else if (json[i] == '"')
+			string = !string;
+		else if (!string)
+			values += json[i] == '{' ? 3 : json[i] == ',' || json[i] == '[';
+	}
+	return values * 6 > bytes + 1024;
+}
+
 struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, size_t why_bytes)
 {
 	struct reason reason = { why, why_bytes };
@@ -281,6 +302,10 @@ struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, s
 
 	if (!te_utf8_valid(json, bytes)) {
 		snprintf(why, why_bytes, "it is not UTF-8 text");
+		return NULL;
+	}
+	if (is_too_dense(json, bytes)) {
+		snprintf(why, why_bytes, "it is made of more small parts than a catalog has");
 		return NULL;
 	}
 	tokener = json_tokener_new_ex(MAX_DEPTH);

@@ -268,7 +268,8 @@ static void each_mount(void (*each)(dev_t device, const char *point, void *conte
 		if (!rest || sscanf(line, "%*s %*s %u:%u %*s %4095s", &major, &minor, point) != 3)
 			continue;
 		each(makedev(major, minor), point, context);
-		if (sscanf(rest, " - %*s %4095s", source) == 1 && source[0] == '/' &&
+		/* Elsewhere a look at it may wait for a server, forever. */
+		if (sscanf(rest, " - %*s %4095s", source) == 1 && !strncmp(source, "/dev/", 5) &&
 		    !stat(source, &st) && S_ISBLK(st.st_mode) &&
 		    st.st_rdev != makedev(major, minor))
 			each(st.st_rdev, point, context);

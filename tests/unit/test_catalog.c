@@ -142,6 +142,24 @@ static void a_long_name_is_refused(void)
 	refused(json, "at most 1024 bytes");
 }
 
+static void many_small_parts_are_refused(void)
+{
+	static const char *const parts[] = { "{},", "0,", "[]," };
+	char why[200], *json;
+	size_t i, at;
+
+	json = te_alloc(1 << 20);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		at = (size_t)sprintf(json, "{" POOL ",\"volumes\":[],\"more\":[");
+		while (at < (1 << 20) - 100)
+			at += (size_t)sprintf(json + at, "%s", parts[i]);
+		at += (size_t)sprintf(json + at, "0]}");
+		CHECK(!te_catalog_parse(json, at, why, sizeof(why)));
+		CHECK_STR(why, "it is made of more small parts than a catalog has");
+	}
+	te_free(json);
+}
+
 static void utf8_is_what_the_standard_says(void)
 {
 	CHECK(te_utf8_valid("a\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80"
@@ -188,5 +206,6 @@ UNIT_MAIN(UNIT(a_catalog_is_this_text),
 	  UNIT(what_is_no_catalog_is_refused),
 	  UNIT(nesting_is_bounded),
 	  UNIT(a_long_name_is_refused),
+	  UNIT(many_small_parts_are_refused),
 	  UNIT(utf8_is_what_the_standard_says),
 	  UNIT(what_is_printed_holds_no_commands_and_fits))
