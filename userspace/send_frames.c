@@ -40,6 +40,7 @@ struct slot {
 	u64 read_bytes;
 	size_t to_read;			/* extents that are not there yet */
 	struct te_ops_frame frame;
+	bool complete;			/* all read, and to be packed */
 	bool ready;			/* ... then the caller's */
 	int err;
 	char said[TE_SAID_BYTES];	/* the sentence for that */
@@ -150,14 +151,30 @@ static void fill_frame(struct te_send_frames *frames, struct slot *slot)
 	}
 }
 
-/* To be called with the lock held, which is dropped meanwhile. */
+/* The first in stream order of those that are complete, of which there is one. */
+static struct slot *first_complete(struct te_send_frames *frames)
+{
+	u64 number = frames->taken;
+
+	while (!frames->slots[number % frames->nr_slots].complete)
+		number++;
+	return &frames->slots[number % frames->nr_slots];
+}
+
+/*
+ * Packs a frame: this one, unless an earlier one waits for it too, since the caller
+ * waits for the earliest.  To be called with the lock held, which is dropped meanwhile.
+ */
 static void pack(struct te_send_frames *frames, struct slot *slot)
 {
 	struct te_packer *packer;
 
+	slot->complete = true;
 	while (!frames->nr_idle)
 		pthread_cond_wait(&frames->idle, &frames->lock);
 	packer = frames->packers[--frames->nr_idle];
+	slot = first_complete(frames);
+	slot->complete = false;
 	pthread_mutex_unlock(&frames->lock);
 	fill_frame(frames, slot);
 	if (slot->frame.data_bytes)
@@ -165,6 +182,8 @@ static void pack(struct te_send_frames *frames, struct slot *slot)
 	pthread_mutex_lock(&frames->lock);
 	frames->packers[frames->nr_idle++] = packer;
 	pthread_cond_signal(&frames->idle);
+	slot->ready = true;
+	pthread_cond_signal(&frames->ready);
 }
 
 static int read_extents(struct te_send_frames *frames, const struct te_read *read, char *said)
@@ -185,14 +204,15 @@ static int read_extents(struct te_send_frames *frames, const struct te_read *rea
 /* Does a read, and packs the frames that are complete with it.  The lock is held, and dropped. */
 static void work_on(struct te_send_frames *frames, const struct te_read *read)
 {
+	/* With its last extent accounted for, the batch may be planned anew. */
+	unsigned int nr_extents = read->nr_extents, i;
 	char said[TE_SAID_BYTES];
-	unsigned int i;
 	int err;
 
 	pthread_mutex_unlock(&frames->lock);
 	err = read_extents(frames, read, said);
 	pthread_mutex_lock(&frames->lock);
-	for (i = 0; i < read->nr_extents; i++) {
+	for (i = 0; i < nr_extents; i++) {
 		struct slot *slot = &frames->slots[read->extents[i].slot];
 
 		if (err && !slot->err) {
@@ -201,8 +221,10 @@ static void work_on(struct te_send_frames *frames, const struct te_read *read)
 		}
 		if (--slot->to_read)
 			continue;
-		if (!slot->err && !frames->stop)
+		if (!slot->err && !frames->stop) {
 			pack(frames, slot);
+			continue;
+		}
 		slot->ready = true;
 		pthread_cond_signal(&frames->ready);
 	}

@@ -41,8 +41,13 @@ bench-send: command $(BUILD)/bench-measure $(BUILD)/bench-core $(BUILD)/thin-gen
 bench-receive: command $(BUILD)/bench-measure $(BUILD)/thin-generate
 	@BUILD=$(BUILD) tests/bench/receive.sh
 
+.PHONY: bench-pipeline
+bench-pipeline: command $(BUILD)/bench-measure $(BUILD)/thin-generate
+	@BUILD=$(BUILD) tests/bench/pipeline.sh
+
 bench: setup vm-ready-6.12 $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/bench-measure
 	@BUILD=$(BUILD) tests/bench/all
 
+## make bench-pipeline   send, receive, verify on 2 cores, against pigz, zstd and dd
 ## make bench-receive    memory of receive
 ## make bench            all of these, and vm_*.sh in a virtual machine, in one table
