@@ -6,6 +6,7 @@
 #include <linux/device-mapper.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -152,7 +153,8 @@ static int remap(struct bio *bio, struct dm_dev *dev, sector_t block_sectors,
 static int thinexport_map(struct dm_target *ti, struct bio *bio)
 {
 	struct view *view = ti->private;
-	u64 offset = to_bytes(dm_target_offset(ti, bio->bi_iter.bi_sector));
+	/* Not by to_bytes(), whose result is of 32 bits on machines of 32 bits. */
+	u64 offset = (u64)dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
 	struct te_place place;
 
 	/*
@@ -254,7 +256,8 @@ static int walk_superblock(struct dm_target *ti, struct te_metadata_reader *meta
 	r = te_reach_init(&view->reach, sb->nr_metadata_blocks, sb->nr_data_blocks,
 			  sb->data_block_sectors);
 	if (r)
-		ti->error = "Cannot allocate the bitmaps";
+		ti->error = r == -EFBIG ? "Pool has more blocks than a view can hold" :
+					  "Cannot allocate the bitmaps";
 	return r;
 }
 
@@ -335,7 +338,7 @@ static int lay_out(struct dm_target *ti)
 	}
 	te_layout_header(&view->layout, view->transaction_id, view->table, view->header);
 
-	if (to_bytes(ti->len) < view->layout.view_bytes) {
+	if (ti->len < to_sector(view->layout.view_bytes)) {
 		ti->error = "Table is shorter than the view";
 		DMERR("%s: view has %llu sectors, table %llu", dm_table_device_name(ti->table),
 		      (u64)to_sector(view->layout.view_bytes), (u64)ti->len);
@@ -434,6 +437,10 @@ static int parse_volumes(struct dm_target *ti, struct dm_arg_set *as)
 	}
 
 	for (view->nr_volumes = 0; view->nr_volumes < nr; view->nr_volumes++) {
+		if (fatal_signal_pending(current)) {
+			ti->error = "Interrupted by a signal";
+			return -EINTR;
+		}
 		r = parse_volume(ti, as, view->volumes + view->nr_volumes);
 		if (r)
 			return r;

@@ -4,6 +4,7 @@
 
 #define WORD_BITS	64u
 #define SPAN_WORDS	(TE_BITMAP_SPAN / WORD_BITS)
+#define RESCHED_WORDS	(1u << 16)
 
 static u64 nr_words(u64 nr_bits)
 {
@@ -92,6 +93,8 @@ int te_bitmap_index(struct te_bitmap *map)
 	for (i = 0; i < words; i++) {
 		if (i % SPAN_WORDS == 0)
 			map->directory[i / SPAN_WORDS] = count;
+		if (i % RESCHED_WORDS == 0)
+			cond_resched();
 		count += hweight64(le64_to_cpu(map->words[i]));
 	}
 	map->nr_set = count;

@@ -131,10 +131,23 @@ void te_layout_find(const struct te_layout *layout, u64 offset, u64 most,
 		find_plain(place, TE_PART_PADDING, layout->view_bytes, 0, ~0ULL, offset, most);
 }
 
+/* A bitmap can have GiB, and some kernels are not preempted in a checksum. */
+#define CSUM_BYTES	(64u << 10)
+
 /* As view.h has it: the result inverted. */
 static __le32 csum(const void *data, size_t bytes)
 {
-	return cpu_to_le32(~crc32c(~0u, data, bytes));
+	u32 crc = ~0u;
+
+	while (bytes) {
+		size_t part = bytes < CSUM_BYTES ? bytes : CSUM_BYTES;
+
+		crc = crc32c(crc, data, part);
+		data = (const u8 *)data + part;
+		bytes -= part;
+		cond_resched();
+	}
+	return cpu_to_le32(~crc);
 }
 
 /* Of the header with its own field as zero: in three pieces, so that it stays const. */

@@ -20,6 +20,7 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/types.h>
@@ -80,6 +81,10 @@ typedef uint64_t u64;
 static inline u32 crc32c(u32 crc, const void *p, size_t bytes)
 {
 	return crc32_iscsi((unsigned char *)p, (int)bytes, crc);
+}
+
+static inline void cond_resched(void)
+{
 }
 
 static inline u64 div64_u64(u64 dividend, u64 divisor)
