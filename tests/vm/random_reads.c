@@ -4,6 +4,9 @@
  * past the page cache and through it, and compares each with the same bytes of
  * the image.  What is behind the image must read as zeros.
  *
+ * Half of the direct reads ask not to wait (RWF_NOWAIT), which may be refused but not
+ * answered wrongly; how many were not refused is printed.
+ *
  * Direct reads start at and are as long as any multiple of 512 bytes, into memory
  * at any multiple of 512; buffered ones, of any byte.  Half of all are short, and
  * half start near a multiple of 4 KiB, where the parts of a view meet.
@@ -14,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SECTOR		512u
@@ -44,6 +48,15 @@ static int open_file(const char *path, int flags)
 	return fd;
 }
 
+/* The front of a range, without waiting for it; how many bytes. */
+static uint64_t read_at_once(int fd, char *to, uint64_t bytes, uint64_t offset)
+{
+	struct iovec part = { .iov_base = to, .iov_len = bytes };
+	ssize_t n = preadv2(fd, &part, 1, (off_t)offset, RWF_NOWAIT);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 /* All of [offset, + bytes), zeros behind the end when `pad`. */
 static void read_range(int fd, char *to, uint64_t bytes, uint64_t offset, int pad)
 {
@@ -65,7 +78,7 @@ static void read_range(int fd, char *to, uint64_t bytes, uint64_t offset, int pa
 int main(int argc, char **argv)
 {
 	char *have = aligned_alloc(4096, MOST + 4096), *want = malloc(MOST);
-	uint64_t size, count, i;
+	uint64_t size, count, i, not_refused = 0;
 	int fds[2], image;
 
 	if (argc != 5) {
@@ -87,6 +100,7 @@ int main(int argc, char **argv)
 		uint64_t offset = random_below(size / unit) * unit;
 		uint64_t bytes = (1 + random_below((random_below(2) ? MOST : 16384) / unit)) * unit;
 		char *to = have + random_below(8) * SECTOR;
+		uint64_t at_once = 0;
 
 		if (random_below(2)) {
 			offset &= ~4095ull;
@@ -95,7 +109,10 @@ int main(int argc, char **argv)
 		}
 		if (bytes > size - offset)
 			bytes = size - offset;
-		read_range(fds[buffered], to, bytes, offset, 0);
+		if (!buffered && random_below(2))
+			at_once = read_at_once(fds[0], to, bytes, offset);
+		not_refused += at_once > 0;
+		read_range(fds[buffered], to + at_once, bytes - at_once, offset + at_once, 0);
 		read_range(image, want, bytes, offset, 1);
 		if (memcmp(to, want, bytes)) {
 			uint64_t at = 0;
@@ -109,5 +126,6 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
+	printf("%llu reads were served without waiting\n", (unsigned long long)not_refused);
 	return 0;
 }

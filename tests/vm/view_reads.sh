@@ -29,7 +29,9 @@ behind_the_view_are_zeros() {
 }
 
 reads_of_any_place_and_length_agree() {
-	random_reads /dev/mapper/view "$picture" 1500 1
+	random_reads /dev/mapper/view "$picture" 1500 1 | tee "$TE_TMP/reads"
+	# The guest's disk can be read without waiting; not every machine's can.
+	[ -z "${TE_SCRATCH:-}" ] || grep '^[1-9][0-9]* reads .* without waiting' "$TE_TMP/reads"
 }
 
 status_tells_the_size_and_what_is_in_it() {
