@@ -275,8 +275,10 @@ destroy:
 /*
  * json-c makes some 800 bytes of the two of "{}", so four MiB of them would take a
  * GiB.  A catalog's members have names and values; text that is nearly all
- * punctuation is none.
+ * punctuation is none.  What is small may be what it likes.
  */
+#define SMALL_BYTES	(64u << 10)
+
 static bool is_too_dense(const char *json, size_t bytes)
 {
 	size_t values = 0, i;
@@ -290,7 +292,7 @@ static bool is_too_dense(const char *json, size_t bytes)
 		else if (!string)
 			values += json[i] == '{' ? 3 : json[i] == ',' || json[i] == '[';
 	}
-	return values * 6 > bytes + 1024;
+	return bytes > SMALL_BYTES && values * 6 > bytes;
 }
 
 struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, size_t why_bytes)
