@@ -2,6 +2,8 @@
 /* The command's reader of metadata blocks: a bounded cache before whatever holds them. */
 #include "metadata_cache.h"
 
+#include <sys/mman.h>
+
 #include <thinexport/thin_disk.h>
 
 #include "interrupt.h"
@@ -9,6 +11,7 @@
 #define NR_SLOTS	2048u
 #define NR_BUCKETS	4096u		/* a power of two */
 #define NOTHING		UINT32_MAX	/* no slot; no block, too */
+#define HUGE_PAGE_BYTES	(2u << 20)	/* of most machines; elsewhere just an alignment */
 
 struct slot {
 	u64 block;
@@ -200,16 +203,18 @@ void te_metadata_cache_forget(struct te_reader *reader)
 struct te_reader *te_metadata_cache_create(u64 nr_blocks, te_metadata_cache_read *read,
 					   void *context)
 {
+	const size_t bytes = (size_t)NR_SLOTS * THIN_METADATA_BLOCK_BYTES;
 	struct cache *cache = calloc(1, sizeof(*cache));
 	void *data;
 
 	if (!cache)
 		return NULL;
-	if (posix_memalign(&data, THIN_METADATA_BLOCK_BYTES,
-			   (size_t)NR_SLOTS * THIN_METADATA_BLOCK_BYTES)) {
+	if (posix_memalign(&data, HUGE_PAGE_BYTES, bytes)) {
 		free(cache);
 		return NULL;
 	}
+	/* Else a short walk spends a quarter of its time on page faults.  Only a wish. */
+	madvise(data, bytes, MADV_HUGEPAGE);
 	cache->reader.ops = &cache_ops;
 	cache->reader.nr_blocks = nr_blocks;
 	cache->read = read;

@@ -29,6 +29,8 @@ struct te_diff {
 	bool skipping;
 	struct te_range skip_range;	/* of its content */
 	u64 floor;			/* old entries below were dealt with by a skip */
+
+	u32 hint;			/* child of one side that was last found on the other */
 };
 
 /* The node of `cursor` whose children are as high as `level` is in `beside`. */
@@ -43,9 +45,17 @@ static const struct te_cursor_level *level_beside(const struct te_cursor *cursor
 	return &cursor->stack[cursor->leaf_level - height];
 }
 
-/* Whether `cursor` has not got this child where `beside` has it. */
+static bool has_child(const struct te_node *node, u32 i, u64 block)
+{
+	return i < node->nr_entries && te_node_value64(node, i) == block;
+}
+
+/*
+ * Whether `cursor` has not got this child where `beside` has it.  Mostly it has,
+ * right behind the one that was asked for before.
+ */
 static bool differs(const struct te_cursor *cursor, const struct te_cursor *beside,
-		    u64 block, u64 low)
+		    u32 *hint, u64 block, u64 low)
 {
 	const struct te_cursor_level *level;
 	int i;
@@ -53,22 +63,27 @@ static bool differs(const struct te_cursor *cursor, const struct te_cursor *besi
 	level = level_beside(cursor, beside, beside->depth - 1);
 	if (!level || level->node.leaf)
 		return true;
-	i = te_node_search(&level->node, low);
-	return i < 0 || te_node_value64(&level->node, i) != block;
+	if (!has_child(&level->node, ++*hint, block)) {
+		i = te_node_search(&level->node, low);
+		if (i < 0 || !has_child(&level->node, (u32)i, block))
+			return true;
+		*hint = (u32)i;
+	}
+	return false;
 }
 
 static bool old_wanted(void *context, u64 block, u64 low)
 {
-	const struct te_diff *diff = context;
+	struct te_diff *diff = context;
 
-	return differs(&diff->new, &diff->old, block, low);
+	return differs(&diff->new, &diff->old, &diff->hint, block, low);
 }
 
 static bool new_wanted(void *context, u64 block, u64 low)
 {
-	const struct te_diff *diff = context;
+	struct te_diff *diff = context;
 
-	return differs(&diff->old, &diff->new, block, low);
+	return differs(&diff->old, &diff->new, &diff->hint, block, low);
 }
 
 struct te_diff *te_diff_create(struct te_reader *reader, const struct te_diff_ops *ops,
@@ -164,21 +179,27 @@ static int content_range(struct te_diff *diff, const struct te_cursor_item *item
 		       TE_BTREE_MAX_DEPTH);
 }
 
-static u64 entry_value(struct te_cursor *cursor, const struct te_cursor_item *item)
+/*
+ * The old side comes first: entries below `end` that the new tree lacks, or a node
+ * to read.
+ */
+static int advance_old(struct te_diff *diff, const struct te_cursor_item *item, u64 end)
 {
-	return te_node_value64(&te_cursor_top(cursor)->node, item->index);
-}
-
-/* The old side comes first: an entry that the new tree lacks, or a node to read. */
-static int advance_old(struct te_diff *diff, const struct te_cursor_item *item)
-{
-	int r = 0;
+	struct te_cursor_level *top;
+	struct te_node node;
+	u32 i = item->index;
+	int r;
 
 	if (!item->entry)
 		return te_cursor_descend(&diff->old);
-	r = diff->ops->entry(diff->context, item->range.low, true,
-			     entry_value(&diff->old, item), false, 0);
-	te_cursor_step(&diff->old);
+	top = te_cursor_top(&diff->old);
+	node = top->node;
+	do {
+		r = diff->ops->entry(diff->context, te_node_key(&node, i), true,
+				     te_node_value64(&node, i), false, 0);
+	} while (!r && ++i < node.nr_entries && te_node_key(&node, i) < end);
+	top->next = i;
+	te_cursor_settle(&diff->old);
 	return r;
 }
 
@@ -214,15 +235,24 @@ static int open_new(struct te_diff *diff, const struct te_cursor_item *item)
 	return 0;
 }
 
-static int advance_new(struct te_diff *diff, const struct te_cursor_item *item)
+/* The new side comes first: entries below `end` that the old tree lacks, or a node. */
+static int advance_new(struct te_diff *diff, const struct te_cursor_item *item, u64 end)
 {
+	struct te_cursor_level *top;
+	struct te_node node;
+	u32 i = item->index;
 	int r;
 
 	if (!item->entry)
 		return open_new(diff, item);
-	r = diff->ops->entry(diff->context, item->range.low, false, 0, true,
-			     entry_value(&diff->new, item));
-	te_cursor_step(&diff->new);
+	top = te_cursor_top(&diff->new);
+	node = top->node;
+	do {
+		r = diff->ops->entry(diff->context, te_node_key(&node, i), false, 0, true,
+				     te_node_value64(&node, i));
+	} while (!r && ++i < node.nr_entries && te_node_key(&node, i) < end);
+	top->next = i;
+	te_cursor_settle(&diff->new);
 	return r;
 }
 
@@ -239,16 +269,16 @@ static int compare_leaves(struct te_diff *diff)
 {
 	struct te_cursor_level *old = te_cursor_top(&diff->old);
 	struct te_cursor_level *new = te_cursor_top(&diff->new);
+	const struct te_node a = old->node, b = new->node;
+	u32 i = old->next, j = new->next;
 	int r = 0;
 
-	while (!r && old->next < old->node.nr_entries && new->next < new->node.nr_entries) {
-		u64 old_key = te_node_key(&old->node, old->next);
-		u64 new_key = te_node_key(&new->node, new->next);
-		u64 old_value = te_node_value64(&old->node, old->next);
-		u64 new_value = te_node_value64(&new->node, new->next);
+	while (!r && i < a.nr_entries && j < b.nr_entries) {
+		u64 old_key = te_node_key(&a, i), new_key = te_node_key(&b, j);
+		u64 old_value = te_node_value64(&a, i), new_value = te_node_value64(&b, j);
 
-		old->next += old_key <= new_key;
-		new->next += new_key <= old_key;
+		i += old_key <= new_key;
+		j += new_key <= old_key;
 		if (old_key == new_key)
 			r = compare_values(diff, new_key, old_value, new_value);
 		else if (old_key < new_key)
@@ -256,6 +286,8 @@ static int compare_leaves(struct te_diff *diff)
 		else
 			r = diff->ops->entry(diff->context, new_key, false, 0, true, new_value);
 	}
+	old->next = i;
+	new->next = j;
 	te_cursor_settle(&diff->old);
 	te_cursor_settle(&diff->new);
 	return r;
@@ -279,10 +311,29 @@ static int step(struct te_diff *diff, const struct te_cursor_item *old,
 	if (old->entry && new->entry)
 		return compare_leaves(diff);
 	if (old->range.low < new->range.low)
-		return advance_old(diff, old);
+		return advance_old(diff, old, new->range.low);
 	if (old->range.low > new->range.low)
-		return advance_new(diff, new);
+		return advance_new(diff, new, old->range.low);
 	return open_higher(diff, old, new);
+}
+
+/* Both stand before the same node: past it, and past what they have in common behind it. */
+static void pass_common(struct te_diff *diff)
+{
+	struct te_cursor_level *old = te_cursor_top(&diff->old);
+	struct te_cursor_level *new = te_cursor_top(&diff->new);
+
+	diff->skipping = false;
+	if (!diff->old.at_root && !diff->new.at_root) {
+		while (old->next + 1 < old->node.nr_entries &&
+		       has_child(&new->node, new->next + 1,
+				 te_node_value64(&old->node, old->next + 1))) {
+			old->next++;
+			new->next++;
+		}
+	}
+	te_cursor_step(&diff->old);
+	te_cursor_step(&diff->new);
 }
 
 /* The next old item that is not wholly below the floor. */
@@ -311,15 +362,13 @@ static int run(struct te_diff *diff)
 			new.range = diff->skip_range;
 
 		if (has_old && has_new && !old.entry && !new.entry && old.block == new.block) {
-			diff->skipping = false;
-			te_cursor_step(&diff->old);
-			te_cursor_step(&diff->new);
+			pass_common(diff);
 			continue;
 		}
 		if (!has_new)
-			r = advance_old(diff, &old);
+			r = advance_old(diff, &old, ~0ULL);
 		else if (!has_old)
-			r = advance_new(diff, &new);
+			r = advance_new(diff, &new, ~0ULL);
 		else
 			r = step(diff, &old, &new);
 		if (r)
