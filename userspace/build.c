@@ -147,7 +147,6 @@ int te_build_map(struct te_build *build, u64 virtual_block, u64 pool_block, u64 
 {
 	u32 time = shared ? SHARED_TIME : build->pool.time;
 	int err = advance(build, virtual_block, count);
-	u64 i;
 
 	if (!err && (pool_block < build->next_pool || pool_block > build->pool.nr_data_blocks ||
 		     count > build->pool.nr_data_blocks - pool_block)) {
@@ -159,12 +158,8 @@ int te_build_map(struct te_build *build, u64 virtual_block, u64 pool_block, u64 
 	if (err)
 		return err;
 	build->next_pool = pool_block + count;
-	for (i = 0; !err && i < count; i++) {
-		__le64 value = cpu_to_le64((pool_block + i) << THIN_TIME_BITS | time);
-
-		err = te_tree_push(&build->tree, virtual_block + i, &value);
-	}
-	return err;
+	return te_tree_push_run(&build->tree, virtual_block, pool_block << THIN_TIME_BITS | time,
+				1ULL << THIN_TIME_BITS, count);
 }
 
 int te_build_copy(struct te_build *build, u32 index, u64 virtual_block, u64 count)

@@ -145,6 +145,9 @@ void te_tree_reset(struct te_tree *tree);
 /* Keys ascend. */
 int te_tree_push(struct te_tree *tree, u64 key, const void *value);
 
+/* `count` entries of mappings at once: keys ascend by one, values by `step`. */
+int te_tree_push_run(struct te_tree *tree, u64 key, u64 value, u64 step, u64 count);
+
 /*
  * All that the mapping tree `source` has in [from, to).  -EBADMSG, silent, when
  * a mapping there is not marked shared; *where is then a block of it.

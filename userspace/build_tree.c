@@ -366,6 +366,44 @@ int te_tree_push(struct te_tree *tree, u64 key, const void *value)
 	return push_entry(tree, 0, key, value);
 }
 
+/* Fills the current leaf with as much of a run as it has room for: so many. */
+static u32 append_run(struct te_tree *tree, u64 key, u64 value, u64 step, u64 count)
+{
+	struct te_tree_node *node = tree->level[0].current;
+	u32 i, part = te_tree_room(tree, 0) - node->nr;
+	__le64 *keys = node->disk.keys + node->nr;
+	__le64 *values = te_tree_value(tree, 0, node, node->nr);
+
+	if (part > count)
+		part = (u32)count;
+	if (!node->nr)
+		node->key = key;
+	for (i = 0; i < part; i++) {
+		keys[i] = cpu_to_le64(key + i);
+		values[i] = cpu_to_le64(value + i * step);
+	}
+	node->nr += part;
+	return part;
+}
+
+int te_tree_push_run(struct te_tree *tree, u64 key, u64 value, u64 step, u64 count)
+{
+	int err = break_lone(tree);
+
+	if (!err && count)
+		note_keys(tree, key, key + count - 1);
+	while (!err && count) {
+		u32 part = append_run(tree, key, value, step, count);
+
+		key += part;
+		value += part * step;
+		count -= part;
+		if (count)
+			err = hold_current(tree, 0);
+	}
+	return err;
+}
+
 int te_tree_push_whole(struct te_tree *tree, u32 level, u64 first_key, u64 last_key, u64 block)
 {
 	int err = break_lone(tree);
