@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The dm target `thinexport`: chosen volumes of a pool as one read-only device. */
-#include <linux/atomic.h>
 #include <linux/bio.h>
 #include <linux/blkdev.h>
-#include <linux/device-mapper.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -12,69 +10,13 @@
 
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
-#include "core/details.h"
-#include "core/layout.h"
-#include "core/reach.h"
-#include "core/superblock.h"
-#include "metadata_reader.h"
-
-#define DM_MSG_PREFIX "thinexport"
-
-/*
- * A view.
- *
- * The constructor does all the work: it walks the trees of the volumes that the
- * table names and keeps two bitmaps, of the metadata blocks it reached and of
- * the data blocks these map.  Bitmaps, header and volume table are served from
- * memory; any other byte belongs to the n-th set bit of one of the bitmaps, and a
- * read of it goes to that block of the pool's own device, uncopied.  Nothing
- * here changes after the constructor but the two counters, so the way of a bio
- * takes no lock, sleeps nowhere and allocates nothing.
- *
- * What keeps the blocks from changing below us is not the view but its pins: an
- * open thin device cannot be deleted, and a thin device that is not written
- * keeps its nodes and its data blocks, as everybody else who shares them copies
- * before writing.  A volume in use is pinned by a snapshot of it, of the moment of
- * the metadata snapshot, when both have one root.  That a pin is read-only and has
- * the mappings of its volume is the duty of whoever loads the table; the pool
- * offers no way to ask.
- *
- * There is nothing on disk and nothing to lose: after a crash the table is
- * loaded anew.
- *
- * Cost: a bit for every block of the pool and of its metadata, 1/32 of that for
- * the directories, 80 bytes a volume; no more however many mappings, snapshots
- * or runs there are.  The price is a search in the directory for each bio.
- */
-struct view {
-	struct dm_dev *metadata_dev;
-	struct dm_dev *data_dev;
-	bool superblock_root;		/* else the metadata snapshot's */
-
-	struct volume {			/* ascending by id */
-		struct dm_dev *pin;	/* or NULL */
-		u32 dev_id;
-	} *volumes;
-	unsigned int nr_volumes;
-
-	u32 data_block_sectors;
-	u64 transaction_id;
-
-	/* The parts that are served from memory, as a reader gets them. */
-	struct te_view_header *header;
-	struct te_view_volume *table;
-	struct te_reach reach;
-	struct te_layout layout;
-
-	atomic64_t reads;		/* bios mapped */
-	atomic64_t errors;		/* of them, failed by the devices below */
-};
+#include "view.h"
 
 /* ------------------------------------------------------------------------ */
 /* The way of a read. */
 
 /* What a part holds; NULL where it holds zeros. */
-static const void *part_memory(const struct view *view, enum te_view_part part)
+static const void *part_memory(const struct te_view *view, enum te_view_part part)
 {
 	switch (part) {
 	case TE_PART_HEADER:
@@ -118,7 +60,7 @@ static bool is_packed(enum te_view_part part)
  * packed block, over as many parts as come before: these begin at any byte,
  * packed blocks on whole sectors only, and so can a bio be cut.
  */
-static int serve(const struct view *view, struct bio *bio, u64 offset, struct te_place *place)
+static int serve(const struct te_view *view, struct bio *bio, u64 offset, struct te_place *place)
 {
 	struct bvec_iter iter = bio->bi_iter;
 
@@ -152,7 +94,7 @@ static int remap(struct bio *bio, struct dm_dev *dev, sector_t block_sectors,
 
 static int thinexport_map(struct dm_target *ti, struct bio *bio)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	/* Not by to_bytes(), whose result is of 32 bits on machines of 32 bits. */
 	u64 offset = (u64)dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
 	struct te_place place;
@@ -179,172 +121,12 @@ static int thinexport_map(struct dm_target *ti, struct bio *bio)
 
 static int thinexport_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 
 	/* AGAIN: the submitter would not wait, and will ask again. */
 	if (*error && *error != BLK_STS_AGAIN)
 		atomic64_inc(&view->errors);
 	return DM_ENDIO_DONE;
-}
-
-/* ------------------------------------------------------------------------ */
-/* The walk. */
-
-/*
- * One line of the kernel log says where and what; ti->error says which kind.
- * `subject` is what was looked for: "superblock", "volume 3".
- */
-static void report_fault(struct dm_target *ti, const char *subject, const struct te_fault *fault)
-{
-	if (fault->kind == TE_FAULT_NONE) {
-		ti->error = "Cannot read the pool's metadata";
-		return;
-	}
-	ti->error = (char *)te_fault_words(fault->kind);
-	DMERR("%s: %s: metadata block %llu: %s (found %lld, wanted %lld)",
-	      dm_table_device_name(ti->table), subject, fault->block, ti->error,
-	      (long long)fault->found, (long long)fault->wanted);
-}
-
-/*
- * The devices must hold all that the space maps count, before a bitmap is sized
- * by these numbers: nobody gets us to allocate more than his devices are long.
- */
-static int check_lengths(struct dm_target *ti, const struct te_superblock *sb,
-			 const struct te_metadata_reader *metadata)
-{
-	struct view *view = ti->private;
-	u64 data_blocks = div_u64(bdev_nr_sectors(view->data_dev->bdev), sb->data_block_sectors);
-
-	if (sb->nr_metadata_blocks > metadata->reader.nr_blocks) {
-		ti->error = "Metadata device is shorter than the pool's metadata";
-		DMERR("%s: %s has %llu metadata blocks, the pool %llu",
-		      dm_table_device_name(ti->table), view->metadata_dev->name,
-		      metadata->reader.nr_blocks, sb->nr_metadata_blocks);
-		return -ENOSPC;
-	}
-	if (sb->nr_data_blocks > data_blocks) {
-		ti->error = "Data device is shorter than the pool's data";
-		DMERR("%s: %s has %llu data blocks, the pool %llu",
-		      dm_table_device_name(ti->table), view->data_dev->name,
-		      data_blocks, sb->nr_data_blocks);
-		return -ENOSPC;
-	}
-	return 0;
-}
-
-static int walk_superblock(struct dm_target *ti, struct te_metadata_reader *metadata,
-			   struct te_superblock *sb)
-{
-	struct view *view = ti->private;
-	struct te_fault fault = {};
-	int r;
-
-	r = te_superblock_read(&metadata->reader, !view->superblock_root, sb, &fault);
-	if (r) {
-		report_fault(ti, "superblock", &fault);
-		return r;
-	}
-
-	r = check_lengths(ti, sb, metadata);
-	if (r)
-		return r;
-	metadata->reader.nr_blocks = sb->nr_metadata_blocks;
-	view->data_block_sectors = sb->data_block_sectors;
-	view->transaction_id = sb->transaction_id;
-
-	r = te_reach_init(&view->reach, sb->nr_metadata_blocks, sb->nr_data_blocks,
-			  sb->data_block_sectors);
-	if (r)
-		ti->error = r == -EFBIG ? "Pool has more blocks than a view can hold" :
-					  "Cannot allocate the bitmaps";
-	return r;
-}
-
-/* Marks what one volume reaches, and fills its entry of the table. */
-static int walk_volume(struct dm_target *ti, struct te_metadata_reader *metadata,
-		       const struct te_superblock *sb, unsigned int i)
-{
-	struct view *view = ti->private;
-	const struct volume *volume = view->volumes + i;
-	struct te_view_volume *entry = view->table + i;
-	struct te_details details;
-	struct te_fault fault = {};
-	char subject[32];
-	int r;
-
-	r = te_details_find(&metadata->reader, sb, volume->dev_id, &details, &fault);
-	if (!r)
-		r = te_reach_volume(&view->reach, &metadata->reader, details.root, &fault);
-	if (r) {
-		snprintf(subject, sizeof(subject), "volume %u", volume->dev_id);
-		report_fault(ti, subject, &fault);
-		return r;
-	}
-
-	entry->dev_id = cpu_to_le32(volume->dev_id);
-	entry->root = cpu_to_le64(details.root);
-	entry->mapped_blocks = cpu_to_le64(details.mapped_blocks);
-	entry->transaction_id = cpu_to_le64(details.transaction_id);
-	entry->creation_time = cpu_to_le32(details.creation_time);
-	entry->snapshotted_time = cpu_to_le32(details.snapshotted_time);
-	if (volume->pin)
-		entry->virtual_sectors = cpu_to_le64(bdev_nr_sectors(volume->pin->bdev));
-	return 0;
-}
-
-/* Leaves view->reach to the caller to free, also on failure. */
-static int walk(struct dm_target *ti)
-{
-	struct view *view = ti->private;
-	struct te_metadata_reader metadata;
-	struct te_superblock sb;
-	unsigned int i;
-	int r;
-
-	r = te_metadata_reader_open(&metadata, view->metadata_dev->bdev);
-	if (r) {
-		ti->error = "Cannot create the metadata's dm-bufio client";
-		return r;
-	}
-
-	r = walk_superblock(ti, &metadata, &sb);
-	for (i = 0; !r && i < view->nr_volumes; i++)
-		r = walk_volume(ti, &metadata, &sb, i);
-
-	te_metadata_reader_close(&metadata);
-	return r;
-}
-
-/* Indexes the bitmaps, finds each part's place and builds the header. */
-static int lay_out(struct dm_target *ti)
-{
-	struct view *view = ti->private;
-	int r;
-
-	r = te_bitmap_index(&view->reach.metadata);
-	if (!r)
-		r = te_bitmap_index(&view->reach.data);
-	if (r) {
-		ti->error = "Cannot allocate the bitmaps' directories";
-		return r;
-	}
-
-	r = te_layout_init(&view->layout, view->nr_volumes, view->data_block_sectors,
-			   &view->reach.metadata, &view->reach.data);
-	if (r) {
-		ti->error = "View is too large";
-		return r;
-	}
-	te_layout_header(&view->layout, view->transaction_id, view->table, view->header);
-
-	if (ti->len < to_sector(view->layout.view_bytes)) {
-		ti->error = "Table is shorter than the view";
-		DMERR("%s: view has %llu sectors, table %llu", dm_table_device_name(ti->table),
-		      (u64)to_sector(view->layout.view_bytes), (u64)ti->len);
-		return -ENOSPC;
-	}
-	return 0;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -363,7 +145,7 @@ static int parse_device(struct dm_target *ti, struct dm_arg_set *as, struct dm_d
 static int parse_features(struct dm_target *ti, struct dm_arg_set *as)
 {
 	static const struct dm_arg nr_features_arg = { 0, 1, "Invalid number of features" };
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	unsigned int nr;
 	int r;
 
@@ -383,14 +165,14 @@ static int parse_features(struct dm_target *ti, struct dm_arg_set *as)
 
 static int compare_volumes(const void *a, const void *b)
 {
-	u32 id_a = ((const struct volume *)a)->dev_id;
-	u32 id_b = ((const struct volume *)b)->dev_id;
+	u32 id_a = ((const struct te_view_source *)a)->dev_id;
+	u32 id_b = ((const struct te_view_source *)b)->dev_id;
 
 	return id_a < id_b ? -1 : id_a > id_b;
 }
 
 /* Leaves the pins it took to the caller to put, also on failure. */
-static int parse_volume(struct dm_target *ti, struct dm_arg_set *as, struct volume *volume)
+static int parse_volume(struct dm_target *ti, struct dm_arg_set *as, struct te_view_source *volume)
 {
 	const char *pin;
 	int r;
@@ -416,7 +198,7 @@ static int parse_volumes(struct dm_target *ti, struct dm_arg_set *as)
 	static const struct dm_arg nr_volumes_arg = {
 		0, TE_VIEW_MAX_VOLUMES, "Invalid number of volumes"
 	};
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	unsigned int nr, i;
 	int r;
 
@@ -458,7 +240,7 @@ static int parse_volumes(struct dm_target *ti, struct dm_arg_set *as)
 
 static void put_volumes(struct dm_target *ti)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	unsigned int i;
 
 	for (i = 0; i < view->nr_volumes; i++)
@@ -475,7 +257,7 @@ static void put_volumes(struct dm_target *ti)
 static int thinexport_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct dm_arg_set as = { .argc = argc, .argv = argv };
-	struct view *view;
+	struct te_view *view;
 	int r;
 
 	if (argc < 4) {
@@ -506,10 +288,10 @@ static int thinexport_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = parse_volumes(ti, &as);
 	if (r)
 		goto put_volumes;
-	r = walk(ti);
+	r = te_view_walk(ti);
 	if (r)
 		goto free_reach;
-	r = lay_out(ti);
+	r = te_view_lay_out(ti);
 	if (r)
 		goto free_reach;
 
@@ -531,7 +313,7 @@ free_view:
 
 static void thinexport_dtr(struct dm_target *ti)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 
 	te_reach_exit(&view->reach);
 	put_volumes(ti);
@@ -543,7 +325,7 @@ static void thinexport_dtr(struct dm_target *ti)
 static void thinexport_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
 			      char *result, unsigned int maxlen)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	const struct te_bitmap *metadata = &view->reach.metadata, *data = &view->reach.data;
 	unsigned int sz = 0, i;
 
@@ -584,7 +366,7 @@ static void thinexport_status(struct dm_target *ti, status_type_t type, unsigned
 static int thinexport_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
 				      void *data)
 {
-	struct view *view = ti->private;
+	struct te_view *view = ti->private;
 	sector_t metadata_sectors = view->reach.metadata.nr_bits * THIN_METADATA_BLOCK_SECTORS;
 	sector_t data_sectors = view->reach.data.nr_bits * view->data_block_sectors;
 	int r;
