@@ -60,6 +60,7 @@ struct te_thin {
 	u64 sectors;
 	bool external_origin;
 	bool ours;			/* a pin: its uuid starts TE_DM_UUID_PREFIX */
+	bool mounted;			/* for who looks at mounts to set */
 };
 
 /* Once, before all others: -EPERM, -ENODEV after one sentence. */

@@ -278,31 +278,28 @@ static void each_mount(void (*each)(dev_t device, const char *point, void *conte
 	fclose(file);
 }
 
-struct mounted {
-	dev_t device;
-	bool is;
-};
-
-static void match_mount(dev_t device, const char *point, void *context)
+static void mark_mounted(dev_t device, const char *point, void *context)
 {
-	struct mounted *mounted = context;
+	struct te_moment *moment = context;
+	size_t i;
 
-	if (device == mounted->device)
-		mounted->is = true;
+	for (i = 0; i < moment->nr_thins; i++)
+		if (device == makedev(moment->thins[i].dm.major, moment->thins[i].dm.minor))
+			moment->thins[i].mounted = true;
 }
 
-static bool is_mounted(dev_t device)
+static void add_freeze(struct te_moment *moment, struct te_run *run, const struct te_thin *thin)
 {
-	struct mounted mounted = { .device = device };
-
-	each_mount(match_mount, &mounted);
-	return mounted.is;
+	run->suspends[run->nr_suspends][0] = thin->dm.major;
+	run->suspends[run->nr_suspends++][1] = thin->dm.minor;
+	moment->freeze[moment->nr_freeze++] = makedev(thin->dm.major, thin->dm.minor);
 }
 
 /* The chosen volumes that somebody has open, the mounted ones first. */
 static int choose_freeze(struct te_moment *moment, struct te_run *run)
 {
-	size_t i, round;
+	const struct te_thin *thin;
+	size_t i, mounted;
 
 	moment->freeze = calloc(run->nr_volumes, sizeof(*moment->freeze));
 	run->suspends = calloc(run->nr_volumes, sizeof(*run->suspends));
@@ -310,21 +307,14 @@ static int choose_freeze(struct te_moment *moment, struct te_run *run)
 		te_error("not enough memory");
 		return -ENOMEM;
 	}
-	for (round = 0; round < 2; round++) {
+	each_mount(mark_mounted, moment);
+	for (mounted = 2; mounted-- > 0;) {
 		for (i = 0; i < run->nr_volumes; i++) {
-			const struct te_thin *thin = find_thin(moment, run->volumes[i].dev_id);
-			dev_t device;
-
-			if (!thin || thin->dm.open_count <= 0)
-				continue;
-			device = makedev(thin->dm.major, thin->dm.minor);
-			if (is_mounted(device) != (round == 0))
-				continue;
-			run->suspends[run->nr_suspends][0] = thin->dm.major;
-			run->suspends[run->nr_suspends++][1] = thin->dm.minor;
-			moment->freeze[moment->nr_freeze++] = device;
+			thin = find_thin(moment, run->volumes[i].dev_id);
+			if (thin && thin->dm.open_count > 0 && thin->mounted == mounted)
+				add_freeze(moment, run, thin);
 		}
-		if (round == 0)
+		if (mounted)
 			moment->nr_mounted = moment->nr_freeze;
 	}
 	return 0;

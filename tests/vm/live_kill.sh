@@ -107,7 +107,7 @@ a_dead_window_s_watchdog_says_so() {
 }
 
 a_sender_stopped_in_its_window_is_overtaken_by_the_watchdog() {
-	local sender status=0 start
+	local sender status=0
 	slow_pool p 200 128
 	volume p 0 16 v0
 	volume p 1 16 v1
