@@ -14,9 +14,14 @@ _Static_assert(sizeof(struct te_op) == 24, "op");
 _Static_assert(sizeof(struct te_volume_end) == 32, "VOLUME_END");
 _Static_assert(sizeof(struct te_end) == 40, "END");
 
+u32 te_frame_csum_more(u32 csum, const void *p, size_t bytes)
+{
+	return ~crc32c(~csum, p, bytes);
+}
+
 u32 te_frame_csum(const void *p, size_t bytes)
 {
-	return ~crc32c(~0u, p, bytes);
+	return te_frame_csum_more(0, p, bytes);
 }
 
 u64 te_frame_digest(u64 digest, const struct te_frame_header *header)

@@ -9,6 +9,9 @@
 /* crc32c as stream.h defines it: inverted at the end. */
 u32 te_frame_csum(const void *p, size_t bytes);
 
+/* Of bytes before these, or 0, and these. */
+u32 te_frame_csum_more(u32 csum, const void *p, size_t bytes);
+
 /* The digest so far and one more header.  It starts at 0. */
 u64 te_frame_digest(u64 digest, const struct te_frame_header *header);
 

@@ -13,39 +13,26 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "codec.h"
 #include "frame.h"
 #include "interrupt.h"
 #include "say.h"
 #include "stream_check.h"
+#include "unpack.h"
 
-#define PAGE_BYTES	4096u
 #define HEADER_BYTES	sizeof(struct te_frame_header)
 
-/* Table and data, the data aligned, and a NUL behind the longest catalog. */
-#define RAW_ROOM	(TE_FRAME_MAX_RAW + 2 * PAGE_BYTES)
+/* A payload is read in pieces of this, each summed up while it is in the core's cache. */
+#define PIECE_BYTES	(128u << 10)
 
-/* A frame between input and caller.  The header decides what of it is read. */
-struct slot {
-	struct te_frame_header header;
-	u64 sequence;
-	u64 offset;			/* in the stream */
-	u8 *raw;			/* RAW_ROOM, aligned */
-	u8 *stored;			/* TE_FRAME_MAX_RAW: a payload before decoding */
-	bool ready;			/* under the lock */
-	int err;
-	char said[TE_SAID_BYTES];	/* the sentence for that; none for -EINTR */
-};
-
-/* By codec, made when first met. */
-struct decoders {
-	void *of[TE_CODEC_ZSTD + 1];
-};
+/*
+ * What frames between input and caller may take: for each worker, and two more, the
+ * memory of a frame of the largest size.  Of those that send makes all slots fit in.
+ */
+#define LARGEST_BYTES		(2ul * TE_FRAME_MAX_RAW)
+#define ROOM_BYTES(workers)	(((workers) + 2) * LARGEST_BYTES)
 
 struct te_stream_reader {
 	int fd;
@@ -58,13 +45,14 @@ struct te_stream_reader {
 	/* Frames and bytes: taken in, and given to the caller. */
 	u64 taken, taken_bytes;
 	u64 given, given_bytes;
+	size_t held_bytes;		/* memory of the frames taken in and not yet done with */
 	bool taken_all;			/* END or an error was taken in */
 	u64 digest;			/* of the headers given */
 	struct te_stream_check check;
 
-	struct slot *slots;
+	struct te_slot *slots;
 	unsigned int nr_slots;
-	struct decoders decoders;	/* when there are no workers */
+	struct te_decoders decoders;	/* when there are no workers */
 	pthread_t *workers;
 	unsigned int nr_workers;
 
@@ -105,32 +93,22 @@ int te_stream_open(const char *path, const char **name)
 
 static int alloc_slots(struct te_stream_reader *reader, unsigned int nr)
 {
-	struct slot *slots = calloc(nr, sizeof(*slots));
+	int err = 0;
 
-	reader->slots = slots;
-	if (!slots)
+	reader->slots = calloc(nr, sizeof(*reader->slots));
+	if (!reader->slots)
 		return -ENOMEM;
-	for (reader->nr_slots = 0; reader->nr_slots < nr; reader->nr_slots++) {
-		struct slot *slot = &slots[reader->nr_slots];
-
-		slot->raw = aligned_alloc(PAGE_BYTES, RAW_ROOM);
-		slot->stored = malloc(TE_FRAME_MAX_RAW);
-		if (!slot->raw || !slot->stored) {
-			reader->nr_slots++;
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	while (!err && reader->nr_slots < nr)
+		err = te_slot_init(&reader->slots[reader->nr_slots++]);
+	return err;
 }
 
 static void free_slots(struct te_stream_reader *reader)
 {
 	unsigned int i;
 
-	for (i = 0; i < reader->nr_slots; i++) {
-		free(reader->slots[i].raw);
-		free(reader->slots[i].stored);
-	}
+	for (i = 0; i < reader->nr_slots; i++)
+		te_slot_exit(&reader->slots[i]);
 	free(reader->slots);
 	reader->slots = NULL;
 	reader->nr_slots = 0;
@@ -158,15 +136,6 @@ struct te_stream_reader *te_stream_reader_create(int fd, const char *name)
 	return NULL;
 }
 
-static void free_decoders(struct decoders *decoders)
-{
-	unsigned int id;
-
-	for (id = 0; id < ARRAY_SIZE(decoders->of); id++)
-		if (decoders->of[id])
-			te_codec_find(id)->decoder_destroy(decoders->of[id]);
-}
-
 void te_stream_reader_destroy(struct te_stream_reader *reader)
 {
 	unsigned int i;
@@ -180,29 +149,13 @@ void te_stream_reader_destroy(struct te_stream_reader *reader)
 	for (i = 0; i < reader->nr_workers; i++)
 		pthread_join(reader->workers[i], NULL);
 	free(reader->workers);
-	free_decoders(&reader->decoders);
+	te_decoders_exit(&reader->decoders);
 	free_slots(reader);
 	te_stream_check_exit(&reader->check);
 	pthread_cond_destroy(&reader->ready);
 	pthread_cond_destroy(&reader->work);
 	pthread_mutex_destroy(&reader->lock);
 	te_free(reader);
-}
-
-/* "NAME: frame 3 (byte 4711) <what is wrong>". */
-__attribute__((format(printf, 4, 5)))
-static int refuse(const struct te_stream_reader *reader, const struct slot *slot, int err,
-		  const char *format, ...)
-{
-	char why[320];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(why, sizeof(why), format, arguments);
-	va_end(arguments);
-	te_error("%s: frame %llu (byte %llu) %s", reader->name, (unsigned long long)slot->sequence,
-		 (unsigned long long)slot->offset, why);
-	return err;
 }
 
 /*
@@ -246,7 +199,7 @@ static ssize_t read_some(const struct te_stream_reader *reader, u64 offset, void
 }
 
 /* Reads just as many bytes; the stream may not end here. */
-static int read_all(const struct te_stream_reader *reader, const struct slot *slot, u64 offset,
+static int read_all(const struct te_stream_reader *reader, const struct te_slot *slot, u64 offset,
 		    void *p, size_t bytes)
 {
 	const __le32 magic = cpu_to_le32(TE_FRAME_MAGIC);
@@ -267,7 +220,7 @@ static int read_all(const struct te_stream_reader *reader, const struct slot *sl
 	return -EBADMSG;
 }
 
-static int read_header(const struct te_stream_reader *reader, struct slot *slot)
+static int read_header(const struct te_stream_reader *reader, struct te_slot *slot)
 {
 	char why[200];
 	int err = read_all(reader, slot, slot->offset, &slot->header, HEADER_BYTES);
@@ -279,90 +232,56 @@ static int read_header(const struct te_stream_reader *reader, struct slot *slot)
 		return -EBADMSG;
 	}
 	err = te_frame_check(&slot->header, slot->sequence, why, sizeof(why));
-	return err ? refuse(reader, slot, err, "%s", why) : 0;
+	return err ? te_slot_refuse(slot, reader->name, err, "%s", why) : 0;
 }
 
-/* The table ends where the data starts, and that is at a page. */
-static u8 *raw_place(const struct slot *slot)
+static int read_payload(const struct te_stream_reader *reader, const struct te_slot *slot)
 {
-	size_t table_bytes = le32_to_cpu(slot->header.table_bytes);
-
-	return slot->raw + round_up(table_bytes, (size_t)PAGE_BYTES) - table_bytes;
-}
-
-/* An optional frame of a kind that is not known: whole, but not looked into. */
-static bool is_skipped(const struct slot *slot)
-{
-	return !te_frame_kind_name(le16_to_cpu(slot->header.kind));
-}
-
-static bool is_encoded(const struct slot *slot)
-{
-	return !is_skipped(slot) && slot->header.codec != TE_CODEC_NONE;
-}
-
-static u8 *stored_place(const struct slot *slot)
-{
-	return is_encoded(slot) || is_skipped(slot) ? slot->stored : raw_place(slot);
-}
-
-static int read_payload(const struct te_stream_reader *reader, const struct slot *slot)
-{
-	return read_all(reader, slot, slot->offset + HEADER_BYTES, stored_place(slot),
+	return read_all(reader, slot, slot->offset + HEADER_BYTES, te_slot_stored(slot),
 			le32_to_cpu(slot->header.stored_bytes));
 }
 
-static int check_payload(const struct te_stream_reader *reader, const struct slot *slot)
+/* Likewise, and its checksum. */
+static int read_and_sum(const struct te_stream_reader *reader, const struct te_slot *slot, u32 *csum)
 {
-	u32 wanted = le32_to_cpu(slot->header.payload_csum);
-	u32 found = te_frame_csum(stored_place(slot), le32_to_cpu(slot->header.stored_bytes));
+	size_t bytes = le32_to_cpu(slot->header.stored_bytes), at, piece;
+	u8 *to = te_slot_stored(slot);
+	int err = 0;
 
-	if (found == wanted)
-		return 0;
-	return refuse(reader, slot, -EBADMSG,
-		      "has a damaged payload (checksum 0x%08x, wanted 0x%08x)", found, wanted);
-}
-
-static int decode(const struct te_stream_reader *reader, const struct slot *slot,
-		  struct decoders *decoders)
-{
-	unsigned int id = slot->header.codec;
-	const struct te_codec *codec = te_codec_find(id);
-
-	if (!decoders->of[id])
-		decoders->of[id] = codec->decoder_create();
-	if (!decoders->of[id])
-		return refuse(reader, slot, -ENOMEM, "cannot be decoded: not enough memory");
-	if (codec->decode(decoders->of[id], slot->stored, le32_to_cpu(slot->header.stored_bytes),
-			  raw_place(slot), le32_to_cpu(slot->header.raw_bytes)))
-		return 0;
-	return refuse(reader, slot, -EBADMSG, "does not decode by %s to the %u bytes it says",
-		      codec->name, le32_to_cpu(slot->header.raw_bytes));
+	for (at = 0; !err && at < bytes; at += piece) {
+		piece = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+		err = read_all(reader, slot, slot->offset + HEADER_BYTES + at, to + at, piece);
+		if (!err)
+			*csum = te_frame_csum_more(*csum, to + at, piece);
+	}
+	return err;
 }
 
 /* All that can be done with a frame before its turn.  Its sentences are kept in the slot. */
-static void unpack(const struct te_stream_reader *reader, struct slot *slot,
-		   struct decoders *decoders)
+static void unpack(const struct te_stream_reader *reader, struct te_slot *slot,
+		   struct te_decoders *decoders)
 {
+	u32 csum = 0;
+
 	te_say_keep(slot->said);
 	if (reader->is_file)
-		slot->err = read_payload(reader, slot);
+		slot->err = read_and_sum(reader, slot, &csum);
+	else
+		csum = te_frame_csum(te_slot_stored(slot), le32_to_cpu(slot->header.stored_bytes));
 	if (!slot->err)
-		slot->err = check_payload(reader, slot);
-	if (!slot->err && is_encoded(slot))
-		slot->err = decode(reader, slot, decoders);
+		slot->err = te_slot_unpack(slot, reader->name, csum, decoders);
 	te_say_keep(NULL);
 }
 
 static void *work(void *context)
 {
 	struct te_stream_reader *reader = context;
-	struct decoders decoders = { { NULL } };
+	struct te_decoders decoders = { { NULL } };
 
 	te_interrupt_leave_to_main();
 	pthread_mutex_lock(&reader->lock);
 	while (!reader->stop) {
-		struct slot *slot;
+		struct te_slot *slot;
 
 		if (reader->working == reader->queued) {
 			pthread_cond_wait(&reader->work, &reader->lock);
@@ -376,7 +295,7 @@ static void *work(void *context)
 		pthread_cond_signal(&reader->ready);
 	}
 	pthread_mutex_unlock(&reader->lock);
-	free_decoders(&decoders);
+	te_decoders_exit(&decoders);
 	return NULL;
 }
 
@@ -403,7 +322,7 @@ int te_stream_reader_use_threads(struct te_stream_reader *reader, unsigned int t
 /* Takes one more frame off the input, and has it unpacked. */
 static void take_in(struct te_stream_reader *reader)
 {
-	struct slot *slot = &reader->slots[reader->taken % reader->nr_slots];
+	struct te_slot *slot = &reader->slots[reader->taken % reader->nr_slots];
 
 	slot->sequence = reader->taken++;
 	slot->offset = reader->taken_bytes;
@@ -413,6 +332,7 @@ static void take_in(struct te_stream_reader *reader)
 	if (!slot->err && !reader->is_file)
 		slot->err = read_payload(reader, slot);
 	te_say_keep(NULL);
+	reader->held_bytes += te_slot_bytes(slot);
 	reader->taken_all = slot->err || le16_to_cpu(slot->header.kind) == TE_FRAME_END;
 	reader->taken_bytes += HEADER_BYTES + le32_to_cpu(slot->header.stored_bytes);
 	if (!slot->err && !reader->nr_workers)
@@ -427,7 +347,7 @@ static void take_in(struct te_stream_reader *reader)
 	pthread_mutex_unlock(&reader->lock);
 }
 
-static bool is_ready(struct te_stream_reader *reader, const struct slot *slot)
+static bool is_ready(struct te_stream_reader *reader, const struct te_slot *slot)
 {
 	bool ready;
 
@@ -435,6 +355,13 @@ static bool is_ready(struct te_stream_reader *reader, const struct slot *slot)
 	ready = slot->ready;
 	pthread_mutex_unlock(&reader->lock);
 	return ready;
+}
+
+static bool has_room(const struct te_stream_reader *reader)
+{
+	return reader->taken == reader->given ||
+	       (reader->taken - reader->given < reader->nr_slots &&
+		reader->held_bytes + LARGEST_BYTES <= ROOM_BYTES(reader->nr_workers));
 }
 
 static bool would_wait(const struct te_stream_reader *reader)
@@ -445,11 +372,11 @@ static bool would_wait(const struct te_stream_reader *reader)
 }
 
 /* The next frame, unpacked; meanwhile the input is read as far as there is room. */
-static struct slot *next_slot(struct te_stream_reader *reader)
+static struct te_slot *next_slot(struct te_stream_reader *reader)
 {
-	struct slot *slot = &reader->slots[reader->given % reader->nr_slots];
+	struct te_slot *slot = &reader->slots[reader->given % reader->nr_slots];
 
-	while (!reader->taken_all && reader->taken - reader->given < reader->nr_slots) {
+	while (!reader->taken_all && has_room(reader)) {
 		/* What is ready is not kept waiting for what has not yet come. */
 		if (reader->taken > reader->given && is_ready(reader, slot) && would_wait(reader))
 			break;
@@ -462,7 +389,7 @@ static struct slot *next_slot(struct te_stream_reader *reader)
 	return slot;
 }
 
-static void fill_ops(const struct slot *slot, struct te_record *record, const u8 *raw)
+static void fill_ops(const struct te_slot *slot, struct te_record *record, const u8 *raw)
 {
 	size_t table_bytes = le32_to_cpu(slot->header.table_bytes);
 
@@ -473,9 +400,9 @@ static void fill_ops(const struct slot *slot, struct te_record *record, const u8
 	record->ops.data_bytes = le32_to_cpu(slot->header.raw_bytes) - table_bytes;
 }
 
-static void fill_record(const struct slot *slot, struct te_record *record)
+static void fill_record(const struct te_slot *slot, struct te_record *record)
 {
-	const void *raw = raw_place(slot);
+	const void *raw = te_slot_raw(slot);
 
 	switch (le16_to_cpu(slot->header.kind)) {
 	case TE_FRAME_BEGIN:
@@ -519,18 +446,19 @@ static int check_input_end(struct te_stream_reader *reader)
 }
 
 /* The frame against those before it. */
-static int check_frame(struct te_stream_reader *reader, const struct slot *slot)
+static int check_frame(struct te_stream_reader *reader, const struct te_slot *slot)
 {
-	u8 *raw = raw_place(slot);
+	u8 *raw = te_slot_raw(slot);
 	int err;
 
-	if (is_skipped(slot))
+	if (te_slot_is_skipped(slot))
 		return slot->sequence ? 0 :
-		       refuse(reader, slot, -EBADMSG, "is not BEGIN, which a stream starts with");
+		       te_slot_refuse(slot, reader->name, -EBADMSG,
+				      "is not BEGIN, which a stream starts with");
 	raw[le32_to_cpu(slot->header.raw_bytes)] = 0;
 	err = te_stream_check_frame(&reader->check, &slot->header, raw, reader->digest);
 	if (err)
-		return refuse(reader, slot, err, "%s", reader->check.why);
+		return te_slot_refuse(slot, reader->name, err, "%s", reader->check.why);
 	if (le16_to_cpu(slot->header.kind) != TE_FRAME_END)
 		return 0;
 	err = check_input_end(reader);
@@ -539,7 +467,7 @@ static int check_frame(struct te_stream_reader *reader, const struct slot *slot)
 }
 
 /* The frame whose turn it is: what was found wrong with it before, or is now. */
-static int give(struct te_stream_reader *reader, const struct slot *slot)
+static int give(struct te_stream_reader *reader, const struct te_slot *slot)
 {
 	if (slot->err && slot->said[0])
 		te_say_kept(slot->said);
@@ -548,17 +476,29 @@ static int give(struct te_stream_reader *reader, const struct slot *slot)
 	return check_frame(reader, slot);
 }
 
+/* The caller is done with the frame that was given last. */
+static void release(struct te_stream_reader *reader)
+{
+	struct te_slot *slot = &reader->slots[(reader->given - 1) % reader->nr_slots];
+
+	if (!reader->given)
+		return;
+	reader->held_bytes -= te_slot_bytes(slot);
+	te_slot_clear(slot);
+}
+
 int te_stream_next(struct te_stream_reader *reader, struct te_record *record)
 {
-	const struct slot *slot;
+	const struct te_slot *slot;
 
 	if (reader->result || reader->ended)
 		return reader->result;
+	release(reader);
 	slot = next_slot(reader);
 	reader->result = give(reader, slot);
 	if (reader->result)
 		return reader->result;
-	if (is_skipped(slot))
+	if (te_slot_is_skipped(slot))
 		record->kind = TE_RECORD_SKIPPED;
 	else
 		fill_record(slot, record);
