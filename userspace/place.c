@@ -19,7 +19,12 @@
  * Bytes of a write, at least: on a RAID5 of a few disks several stripes, so that
  * parity is computed and all members are busy at once.
  */
-#define WRITE_BYTES		(8u << 20)
+#define WRITE_BYTES		(4u << 20)
+
+/* Chunks: one that is filled, and the others on their way, so that no disk waits for us. */
+#define MOST_CHUNKS		4u
+#define LEAST_CHUNKS		2u
+#define MEMORY_BYTES		(MOST_CHUNKS * WRITE_BYTES)
 
 /* An optimal I/O size above this is not believed: some devices report nonsense. */
 #define MOST_OPTIMAL_BYTES	(16u << 20)
@@ -31,10 +36,9 @@
 #define UNIT_BYTES		65536u
 
 /*
- * A chunk is what one write takes.  Two of them: the main thread fills one while
- * the writer thread writes the other.  `busy` says whose a chunk is: the
- * writer's when set, else the main thread's; it and `error` and `ending` are
- * under the lock.
+ * A chunk is what one write takes.  The main thread fills them in turn, and each is
+ * written by a thread of its own.  `busy` says whose a chunk is: a writer's when set,
+ * else the main thread's.
  */
 struct chunk {
 	u8 *bytes;
@@ -52,17 +56,23 @@ struct te_place_writer {
 	u64 end;			/* bytes that may be written */
 	u64 position;			/* bytes taken so far */
 	size_t chunk_bytes;
-	struct chunk chunks[2];
-	unsigned int filling;
+	struct chunk chunks[MOST_CHUNKS];
+	unsigned int nr_chunks;
+	pthread_t threads[MOST_CHUNKS];
+	unsigned int nr_threads;
 
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;		/* guards these, and each chunk's `busy` */
 	pthread_cond_t changed;
-	int error;			/* -errno of the first write that failed */
+	u64 filled, written;		/* chunks: to be written, and of these taken by a writer */
+	int error;			/* -errno of the failed write that lies first */
 	u64 error_offset;
 	bool ending;
 };
+
+static struct chunk *chunk_of(struct te_place_writer *place, u64 number)
+{
+	return &place->chunks[number % place->nr_chunks];
+}
 
 /* The size of write the device likes best, or 0. */
 static u32 optimal_bytes(int fd)
@@ -132,38 +142,51 @@ static int write_file_chunk(struct te_place_writer *place, const struct chunk *c
 
 static int write_chunk(struct te_place_writer *place, const struct chunk *chunk)
 {
-	if (place->is_file)
-		return write_file_chunk(place, chunk);
+	int err;
+
+	if (place->is_file) {
+		err = write_file_chunk(place, chunk);
+		/* The disk starts now, not at the end; what it fails of fdatasync tells. */
+		sync_file_range(place->fd, (off_t)chunk->offset, (off_t)chunk->used,
+				SYNC_FILE_RANGE_WRITE);
+		return err;
+	}
 	return write_bytes(place->fd, chunk->bytes, chunk->used, chunk->offset);
 }
 
-/* Writes the chunks as they come, in turn, until told to end. */
+static void note_error(struct te_place_writer *place, int err, u64 offset)
+{
+	if (place->error && place->error_offset < offset)
+		return;
+	place->error = err;
+	place->error_offset = offset;
+}
+
+/* Writes chunks as they come until told to end; behind an error, none. */
 static void *write_chunks(void *context)
 {
 	struct te_place_writer *place = context;
-	unsigned int turn = 0;
 
 	te_interrupt_leave_to_main();
 	pthread_mutex_lock(&place->lock);
 	for (;;) {
-		struct chunk *chunk = &place->chunks[turn];
-		int err;
+		struct chunk *chunk;
+		int err = 0;
 
-		while (!chunk->busy && !place->ending)
+		while (place->written == place->filled && !place->ending)
 			pthread_cond_wait(&place->changed, &place->lock);
-		if (!chunk->busy)
+		if (place->written == place->filled)
 			break;
-		err = place->error;
-		if (!err) {
+		chunk = chunk_of(place, place->written++);
+		if (!place->error) {
 			pthread_mutex_unlock(&place->lock);
 			err = write_chunk(place, chunk);
 			pthread_mutex_lock(&place->lock);
-			place->error = err;
-			place->error_offset = chunk->offset;
 		}
+		if (err)
+			note_error(place, err, chunk->offset);
 		chunk->busy = false;
 		pthread_cond_broadcast(&place->changed);
-		turn ^= 1;
 	}
 	pthread_mutex_unlock(&place->lock);
 	return NULL;
@@ -178,6 +201,30 @@ static int alloc_chunk(struct chunk *chunk, size_t bytes)
 	chunk->bytes = memory;
 	chunk->has_data = te_alloc(DIV_ROUND_UP(bytes, UNIT_BYTES) * sizeof(bool));
 	return chunk->has_data ? 0 : -ENOMEM;
+}
+
+static int alloc_chunks(struct te_place_writer *place)
+{
+	unsigned int nr = (unsigned int)(MEMORY_BYTES / place->chunk_bytes);
+	int err = 0;
+
+	place->nr_chunks = nr < LEAST_CHUNKS ? LEAST_CHUNKS : nr;
+	for (nr = 0; !err && nr < place->nr_chunks; nr++)
+		err = alloc_chunk(&place->chunks[nr], place->chunk_bytes);
+	return err;
+}
+
+/* One for each chunk that can be on its way; a file takes one write at a time anyway. */
+static int start_threads(struct te_place_writer *place)
+{
+	unsigned int wanted = place->is_file ? 1 : place->nr_chunks - 1;
+
+	while (place->nr_threads < wanted) {
+		if (pthread_create(&place->threads[place->nr_threads], NULL, write_chunks, place))
+			return -EAGAIN;
+		place->nr_threads++;
+	}
+	return 0;
 }
 
 struct te_place_writer *te_place_create(int fd, const char *name, u32 block_sectors,
@@ -196,12 +243,8 @@ struct te_place_writer *te_place_create(int fd, const char *name, u32 block_sect
 	place->chunk_bytes = choose_chunk_bytes(fd);
 	pthread_mutex_init(&place->lock, NULL);
 	pthread_cond_init(&place->changed, NULL);
-	if (alloc_chunk(&place->chunks[0], place->chunk_bytes) ||
-	    alloc_chunk(&place->chunks[1], place->chunk_bytes))
+	if (alloc_chunks(place) || start_threads(place))
 		goto no_memory;
-	if (pthread_create(&place->thread, NULL, write_chunks, place))
-		goto no_memory;
-	place->running = true;
 	return place;
 
 no_memory:
@@ -210,16 +253,14 @@ no_memory:
 	return NULL;
 }
 
-static void end_thread(struct te_place_writer *place)
+static void end_threads(struct te_place_writer *place)
 {
-	if (!place->running)
-		return;
 	pthread_mutex_lock(&place->lock);
 	place->ending = true;
 	pthread_cond_broadcast(&place->changed);
 	pthread_mutex_unlock(&place->lock);
-	pthread_join(place->thread, NULL);
-	place->running = false;
+	while (place->nr_threads)
+		pthread_join(place->threads[--place->nr_threads], NULL);
 }
 
 void te_place_destroy(struct te_place_writer *place)
@@ -228,7 +269,11 @@ void te_place_destroy(struct te_place_writer *place)
 
 	if (!place)
 		return;
-	end_thread(place);
+	/* What nobody has begun to write is not wanted any more. */
+	pthread_mutex_lock(&place->lock);
+	place->filled = place->written;
+	pthread_mutex_unlock(&place->lock);
+	end_threads(place);
 	for (i = 0; i < ARRAY_SIZE(place->chunks); i++) {
 		free(place->chunks[i].bytes);
 		te_free(place->chunks[i].has_data);
@@ -243,25 +288,25 @@ u64 te_place_next_block(const struct te_place_writer *place)
 	return place->position / place->block_bytes;
 }
 
-/* Says what a write failed of; to be called once. */
-static int say_error(const struct te_place_writer *place)
+/* Says what a write failed of, when all have ended; to be called once. */
+static int say_error(struct te_place_writer *place)
 {
+	end_threads(place);
 	te_error("%s: cannot write at byte %llu: %s", place->name,
 		 (unsigned long long)place->error_offset, strerror(-place->error));
 	return place->error;
 }
 
-/* Gives the chunk that was filled to the writer, and waits until the other is ours. */
+/* Gives the chunk that was filled to a writer, and waits until the next is ours. */
 static int submit(struct te_place_writer *place)
 {
 	struct chunk *next;
 	int err;
 
 	pthread_mutex_lock(&place->lock);
-	place->chunks[place->filling].busy = true;
+	chunk_of(place, place->filled)->busy = true;
+	next = chunk_of(place, ++place->filled);
 	pthread_cond_broadcast(&place->changed);
-	place->filling ^= 1;
-	next = &place->chunks[place->filling];
 	while (next->busy)
 		pthread_cond_wait(&place->changed, &place->lock);
 	err = place->error;
@@ -299,7 +344,7 @@ int te_place_write(struct te_place_writer *place, const void *data, u64 bytes)
 		return -ENOSPC;
 	}
 	while (!err && bytes) {
-		struct chunk *chunk = &place->chunks[place->filling];
+		struct chunk *chunk = chunk_of(place, place->filled);
 		size_t part = place->chunk_bytes - chunk->used;
 
 		if (part > bytes)
@@ -318,9 +363,9 @@ int te_place_finish(struct te_place_writer *place)
 {
 	int err = 0;
 
-	if (place->chunks[place->filling].used)
+	if (chunk_of(place, place->filled)->used)
 		err = submit(place);
-	end_thread(place);
+	end_threads(place);
 	if (err)
 		return err;
 	if (place->error)
