@@ -7,8 +7,8 @@
 # When nothing is missing it only asks dpkg, and says nothing.
 set -eu -o pipefail
 
-build='libc6-dev libdevmapper-dev libblkid-dev libjson-c-dev zlib1g-dev libzstd-dev libisal-dev'
-check="$build sparse dkms groff-base man-db
+build='libc6-dev libdevmapper-dev libblkid-dev libjson-c-dev libdeflate-dev libzstd-dev libisal-dev'
+check="$build zlib1g-dev sparse dkms groff-base man-db
 	qemu-system-x86 cpio kmod xz-utils mawk bash jq procps
 	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs
 	nbdkit libnbd-bin nbd-client pigz zstd openssl python3"

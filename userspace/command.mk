@@ -7,7 +7,7 @@ WARN	:= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 CFLAGS	?= -O2 -g
 TE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTE_VERSION='"$(VERSION)"' \
 	    -Iinclude -Ikernel -Iuserspace $(WARN)
-TE_LIBS	:= -ldevmapper -lblkid -ljson-c -lz -lzstd -lisal -lpthread
+TE_LIBS	:= -ldevmapper -lblkid -ljson-c -ldeflate -lzstd -lisal -lpthread
 
 CORE_SRC := fault superblock btree cursor walk details diff bitmap reach layout
 CORE_SRC := $(CORE_SRC:%=kernel/core/%.c)
@@ -39,7 +39,7 @@ COMMAND_LIB_OBJ := $(filter-out %/userspace/thinexport.o,$(COMMAND_OBJ)) $(CORE_
 # Named in words before the compiler stumbles over what is missing.  A header and
 # the Debian package that has it.
 LIBRARIES := libdevmapper.h=libdevmapper-dev blkid/blkid.h=libblkid-dev \
-	     json-c/json.h=libjson-c-dev zlib.h=zlib1g-dev zstd.h=libzstd-dev \
+	     json-c/json.h=libjson-c-dev libdeflate.h=libdeflate-dev zstd.h=libzstd-dev \
 	     isa-l.h=libisal-dev
 
 $(BUILD)/libraries: userspace/command.mk

@@ -19,7 +19,7 @@ $(UNIT_BUILD)/%.o: %.c
 
 $(UNIT_BIN): $(UNIT_BUILD)/%: $(UNIT_BUILD)/tests/unit/%.o $(UNIT_LIB_OBJ)
 	@$(call say,LD)
-	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS) -lz
 
 -include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(UNIT_BUILD)/%.d)
 
