@@ -8,6 +8,6 @@ check: setup
 	@$(MAKE) --no-print-directory $(CHECKS)
 	@BUILD=$(BUILD) tests/ktap-sum
 
-CHECKS := check-tree check-unit check-cli check-vectors check-kbuild check-vm
+CHECKS := check-tree check-unit check-fuzz check-cli check-vectors check-kbuild check-vm
 
 ## make check            all tests, closing with "N passed, N failed, N skipped"
