@@ -94,6 +94,9 @@ static int check_begin(struct te_stream_check *check, const struct te_begin *beg
 	if (le64_to_cpu(begin->nr_data_blocks) > MAX_SECTORS / block)
 		return refuse(check, -EBADMSG, "has an impossible number of data blocks (%llu)",
 			      (unsigned long long)le64_to_cpu(begin->nr_data_blocks));
+	if (le64_to_cpu(begin->provisioned_sectors) > MAX_SECTORS)
+		return refuse(check, -EBADMSG, "announces an impossible amount of data (%llu sectors)",
+			      (unsigned long long)le64_to_cpu(begin->provisioned_sectors));
 	if (le32_to_cpu(begin->nr_volumes) > THIN_DEV_ID_MAX + 1)
 		return refuse(check, -EBADMSG, "has an impossible number of volumes (%u)",
 			      le32_to_cpu(begin->nr_volumes));

@@ -339,6 +339,7 @@ static void each_field_of_begin_is_checked(void)
 	BEGIN_HAS(transaction_id, cpu_to_le64(8), -EBADMSG, "another pool than BEGIN");
 	BEGIN_HAS(provisioned_sectors, cpu_to_le64(8), -EBADMSG, "more than the 8 sectors");
 	BEGIN_HAS(provisioned_sectors, cpu_to_le64(10), -EBADMSG, "announced (10 sectors)");
+	BEGIN_HAS(provisioned_sectors, cpu_to_le64(~0ULL), -EBADMSG, "impossible amount of data");
 	BEGIN_HAS(nr_volumes, cpu_to_le32(~0u), -EBADMSG, "number of volumes");
 	BEGIN_HAS(nr_volumes, cpu_to_le32(3), -EBADMSG, "another pool than BEGIN");
 	BEGIN_HAS(max_creation_time, cpu_to_le32(0), -EBADMSG, "created at 1");
