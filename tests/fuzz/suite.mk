@@ -47,7 +47,7 @@ COVERAGE_OBJ   := $(patsubst %.c,$(COVERAGE_BUILD)/%.o,$(sort $(FUZZ_LIB_SRC) \
 $(COVERAGE_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(call say,CC)
-	$(Q)$(CC) $(TE_CFLAGS) -Itests/unit -O0 -g --coverage -fprofile-update=atomic -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(TE_CFLAGS) -Itests/unit -Og -g --coverage -MMD -MP -c -o $@ $<
 
 $(COVERAGE_TEST): $(COVERAGE_BUILD)/%: $(COVERAGE_BUILD)/tests/unit/%.o $(COVERAGE_OBJ)
 	@$(call say,LD)
