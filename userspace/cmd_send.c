@@ -221,7 +221,9 @@ static int send(const struct options *options)
 
 static enum te_exit run(int argc, char **argv)
 {
-	struct options options = { .send.threads = te_threads_usable() };
+	struct options options = {
+		.send = { .codec = { TE_CODEC_ZSTD, 1 }, .threads = te_threads_usable() },
+	};
 	enum te_exit exit = parse(argc, argv, &options);
 
 	if (exit == TE_EXIT_DONE) {
@@ -245,6 +247,7 @@ const struct te_cmd te_cmd_send = {
 		"  -o FILE               instead of standard output; complete or not there at all\n"
 		"  --force               replaces FILE\n"
 		"  --codec none|zlib[:LEVEL]|zstd[:LEVEL]\n"
+		"                        zstd:1 without it\n"
 		"  --threads N           that encode at once; all processors without it\n"
 		"  --size ID=SECTORS     length of a volume that is not active\n"
 		"  --name ID=NAME        name of a volume that is not active\n"

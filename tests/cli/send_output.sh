@@ -27,6 +27,14 @@ the_same_pool_and_stream_id_give_the_same_bytes() {
 	cmp one three
 }
 
+without_a_codec_it_is_zstd_of_level_1() {
+	id=00112233445566778899aabbccddeeff
+	send --stream-id $id >one
+	send --codec zstd:1 --stream-id $id | cmp - one
+	send --codec none --stream-id $id >plain
+	not cmp -s one plain
+}
+
 without_a_stream_id_each_stream_has_its_own() {
 	send >one
 	send >two
@@ -206,6 +214,7 @@ a_listing_announces_what_then_travels() {
 
 run_tests \
 	the_same_pool_and_stream_id_give_the_same_bytes \
+	without_a_codec_it_is_zstd_of_level_1 \
 	without_a_stream_id_each_stream_has_its_own \
 	names_and_sizes_travel \
 	a_named_volume_can_be_chosen_by_name \

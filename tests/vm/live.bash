@@ -36,13 +36,15 @@ slow_pool() { # slow_pool NAME DELAY_MS DATA_MIB
 }
 
 # Starts `thinexport send ARGUMENT...` into a pipe and reads just its first frame:
-# the moment is taken and the pins stand, until end_sender.
+# the moment is taken and the pins stand, until end_sender.  Without a codec, so that
+# it does not all fit into the pipe.
 hold_sender() {
 	rm -f "$TE_TMP/pipe"
 	mkfifo "$TE_TMP/pipe"
 	exec 8<>"$TE_TMP/pipe"
 	# A shell has what it starts in the background ignore SIGINT.
-	env --default-signal=INT thinexport send "$@" >"$TE_TMP/pipe" 2>"$TE_TMP/sender" 8>&- &
+	env --default-signal=INT thinexport send --codec none "$@" \
+		>"$TE_TMP/pipe" 2>"$TE_TMP/sender" 8>&- &
 	te_sender=$!
 	timeout $((60 * ${TE_SLOW:-1})) head -c 96 <&8 >/dev/null || {
 		cat "$TE_TMP/sender"
