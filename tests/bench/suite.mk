@@ -13,6 +13,11 @@ $(BUILD)/bench-build: $(BENCH_BUILD_OBJ) $(COMMAND_LIB_OBJ)
 	@$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
+$(BUILD)/large-frames: $(BUILD)/tests/bench/large_frames.o $(COMMAND_LIB_OBJ)
+	@$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+
+-include $(BUILD)/tests/bench/large_frames.d
 -include $(BENCH_CORE_OBJ:.o=.d) $(BENCH_BUILD_OBJ:.o=.d)
 
 .PHONY: bench-core bench-build
@@ -38,14 +43,15 @@ bench-send: command $(BUILD)/bench-measure $(BUILD)/bench-core $(BUILD)/thin-gen
 ## make bench-send       send and its plan on image files, against dd
 
 .PHONY: bench bench-receive
-bench-receive: command $(BUILD)/bench-measure $(BUILD)/thin-generate
+bench-receive: command $(BUILD)/bench-measure $(BUILD)/thin-generate $(BUILD)/large-frames
 	@BUILD=$(BUILD) tests/bench/receive.sh
 
 .PHONY: bench-pipeline
 bench-pipeline: command $(BUILD)/bench-measure $(BUILD)/thin-generate
 	@BUILD=$(BUILD) tests/bench/pipeline.sh
 
-bench: setup vm-ready-6.12 $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/bench-measure
+bench: setup vm-ready-6.12 $(BUILD)/bench-core $(BUILD)/bench-build $(BUILD)/bench-measure \
+		$(BUILD)/large-frames
 	@BUILD=$(BUILD) tests/bench/all
 
 ## make bench-pipeline   send, receive, verify on 2 cores, against pigz, zstd and dd
