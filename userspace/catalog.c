@@ -11,6 +11,8 @@
 #define MAX_DEPTH	16
 /* dm names are shorter; LVM's are too. */
 #define MAX_NAME_BYTES	1024
+/* Of a crc-64. */
+#define PLAN_DIGITS	16
 /* 2^63 bytes. */
 #define MAX_SECTORS	(1ULL << 54)
 
@@ -46,6 +48,7 @@ void te_catalog_destroy(struct te_catalog *catalog)
 		free(catalog->volumes[i].name);
 	te_free(catalog->volumes);
 	free(catalog->pool_name);
+	free(catalog->plan);
 	te_free(catalog);
 }
 
@@ -90,7 +93,8 @@ static json_object *pool_object(const struct te_catalog *catalog)
 	    (!catalog->pool_name || add(pool, "name", name_object(catalog->pool_name))) &&
 	    add(pool, "block_sectors", json_object_new_uint64(catalog->block_sectors)) &&
 	    add(pool, "data_blocks", json_object_new_uint64(catalog->nr_data_blocks)) &&
-	    add(pool, "transaction_id", json_object_new_uint64(catalog->transaction_id)))
+	    add(pool, "transaction_id", json_object_new_uint64(catalog->transaction_id)) &&
+	    (!catalog->plan || add(pool, "plan", json_object_new_string(catalog->plan))))
 		return pool;
 	json_object_put(pool);
 	return NULL;
@@ -166,6 +170,22 @@ static bool get_number(json_object *from, const char *key, u64 max, u64 *number,
 	return true;
 }
 
+/* As a member that a reader need not know: what is no digest counts as none. */
+static bool get_plan(json_object *from, char **plan, struct reason *why)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(from, "plan", &value) ||
+	    !json_object_is_type(value, json_type_string) ||
+	    json_object_get_string_len(value) != PLAN_DIGITS ||
+	    strspn(json_object_get_string(value), "0123456789abcdef") != PLAN_DIGITS)
+		return true;
+	*plan = strdup(json_object_get_string(value));
+	if (!*plan)
+		snprintf(why->text, why->bytes, "there is no memory for its plan");
+	return *plan != NULL;
+}
+
 /* A name may be missing.  One with a NUL inside is no name. */
 static bool get_name(json_object *from, char **name, struct reason *why)
 {
@@ -218,7 +238,8 @@ static bool parse_pool(json_object *root, struct te_catalog *catalog, struct rea
 	if (!get_name(pool, &catalog->pool_name, why) ||
 	    !get_number(pool, "block_sectors", UINT32_MAX, &block_sectors, why) ||
 	    !get_number(pool, "data_blocks", MAX_SECTORS, &catalog->nr_data_blocks, why) ||
-	    !get_number(pool, "transaction_id", UINT64_MAX, &catalog->transaction_id, why))
+	    !get_number(pool, "transaction_id", UINT64_MAX, &catalog->transaction_id, why) ||
+	    !get_plan(pool, &catalog->plan, why))
 		return false;
 	catalog->block_sectors = (u32)block_sectors;
 	return true;

@@ -4,13 +4,15 @@
  * what a receiver needs to place blocks.
  *
  *	{"pool":{"name":"vg-pool","block_sectors":128,"data_blocks":4096,
- *		 "transaction_id":7},
+ *		 "transaction_id":7,"plan":"0123456789abcdef"},
  *	 "volumes":[
  *	  {"id":1,"name":"vg-vm1","sectors":2097152,"size_from":"known",
  *	   "mapped_blocks":812}, ...]}
  *
  * The volumes stand in the order of the stream's sections: volume i is section
- * i, with its id and size.  Names are left out when the source knew none.  A
+ * i, with its id and size.  Names are left out when the source knew none.  The
+ * plan is a digest of all the ops the sender means to write: one who goes on with an
+ * interrupted stream knows by it that he does so from the same moment.  A
  * reader ignores members that it does not know.  The same picture always gives
  * the same text.
  */
@@ -34,6 +36,7 @@ struct te_catalog {
 	u32 block_sectors;
 	u64 nr_data_blocks;
 	u64 transaction_id;
+	char *plan;			/* 16 hex digits; NULL: by a sender who does not tell */
 	struct te_catalog_volume *volumes;
 	size_t nr_volumes;
 };

@@ -2,12 +2,14 @@
 /* send: a pool, live or not, becomes a stream. */
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "cmd.h"
 #include "interrupt.h"
 #include "listing.h"
 #include "output.h"
 #include "progress.h"
+#include "resume.h"
 #include "say.h"
 #include "send.h"
 #include "send_list.h"
@@ -19,6 +21,9 @@ struct options {
 	const char *output;
 	struct te_send_options send;
 	bool has_stream_id;
+	const char *token;
+	bool resumable;
+	struct te_resume place;		/* where to go on: the token's, or FILE.part's */
 	bool dry;
 	bool json;
 	bool force;
@@ -55,6 +60,12 @@ static enum te_exit take_option(struct options *options, int c)
 			return TE_EXIT_DONE;
 		te_error("--stream-id takes 32 hexadecimal digits, not '%s'", optarg);
 		return TE_EXIT_USAGE;
+	case 'r':
+		options->token = optarg;
+		return TE_EXIT_DONE;
+	case 'R':
+		options->resumable = true;
+		return TE_EXIT_DONE;
 	case 'p':
 		return te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 	case 'n':
@@ -81,6 +92,8 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "codec", required_argument, NULL, 'c' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "stream-id", required_argument, NULL, 'i' },
+		{ "resume", required_argument, NULL, 'r' },
+		{ "resumable", no_argument, NULL, 'R' },
 		{ "progress", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "force", no_argument, NULL, 'f' },
@@ -96,6 +109,10 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 	}
 	if (argc - optind > 1 || te_source_options_count(&options->source, argv[optind]) != 1)
 		return te_usage(&te_cmd_send);
+	if (options->token && options->resumable && options->output) {
+		te_error("--resume writes a continuation, and --resumable goes on with FILE.part: give one of them");
+		return TE_EXIT_USAGE;
+	}
 	return TE_EXIT_DONE;
 }
 
@@ -114,7 +131,7 @@ static int send_plan(struct te_plan *plan, const struct options *options,
 {
 	struct te_send_options send = options->send;
 
-	if (!options->has_stream_id &&
+	if (!options->has_stream_id && !send.resume &&
 	    getrandom(send.stream_id, sizeof(send.stream_id), 0) != sizeof(send.stream_id)) {
 		te_error("cannot get random bytes for the stream's id: %s", strerror(errno));
 		return -EIO;
@@ -130,6 +147,7 @@ struct outcome {
 	double seconds;			/* that sending took */
 	bool live;
 	struct te_send_totals totals;
+	struct te_part part;		/* until it is the output's */
 	struct te_output output;	/* begun, when not dry */
 };
 
@@ -184,7 +202,8 @@ static int send_source(struct te_source *source, const struct options *options,
 	} else {
 		outcome->nr_volumes = plan->nr_volumes;
 		outcome->resent_bytes = plan->resent_blocks * source->block_sectors * 512;
-		err = te_output_open(&outcome->output, options->output, options->force, source);
+		err = te_output_open(&outcome->output, options->output, options->force, source,
+				     outcome->part.fd >= 0 ? &outcome->part : NULL);
 		if (!err)
 			err = send_plan(plan, options, &outcome->output, &outcome->totals);
 		outcome->seconds = te_progress_seconds();
@@ -193,15 +212,72 @@ static int send_source(struct te_source *source, const struct options *options,
 	return err;
 }
 
-static int send(const struct options *options)
+/* A part is of a file: what is written in place, or to a pipe, has none. */
+static bool has_part(const struct options *options)
 {
-	struct outcome outcome = { .output.fd = -1 };
+	struct stat st;
+
+	if (!options->resumable || options->dry || !options->output ||
+	    !strcmp(options->output, "-"))
+		return false;
+	return stat(options->output, &st) || S_ISREG(st.st_mode);
+}
+
+static int go_on_at(struct options *options, const struct te_resume *place, bool append)
+{
+	struct te_send_options *send = &options->send;
+
+	if (options->has_stream_id &&
+	    memcmp(send->stream_id, place->stream_id, sizeof(send->stream_id))) {
+		te_error("--stream-id: what was interrupted is a stream of another id; leave the option out%s",
+			 append ? ", or take FILE.part away" : "");
+		return -EINVAL;
+	}
+	options->place = *place;
+	memcpy(send->stream_id, place->stream_id, sizeof(send->stream_id));
+	send->resume = &options->place;
+	send->append = append;
+	return 0;
+}
+
+/* Before the source is opened: which moment of a live pool is meant depends on it. */
+static int find_place(struct options *options, struct te_part *part)
+{
+	struct te_resume place;
+	int err;
+
+	if (options->token) {
+		err = te_resume_from_token(options->token, &place);
+		return err ? err : go_on_at(options, &place, false);
+	}
+	if (!has_part(options))
+		return 0;
+	err = te_part_open(part, options->output);
+	if (err || !part->begun)
+		return err;
+	te_note("%s holds %s of it: going on from there", part->path, te_bytes(part->bytes));
+	return go_on_at(options, &part->place, true);
+}
+
+static int open_source(struct options *options, struct te_part *part,
+		       struct te_source_opened *opened)
+{
+	int err = find_place(options, part);
+
+	return err ? err : te_source_open_any(&options->source.named, opened);
+}
+
+static int send(struct options *options)
+{
+	struct outcome outcome = { .part.fd = -1, .output.fd = -1 };
 	struct te_source_opened opened;
 	int err, close_err;
 
-	err = te_source_open_any(&options->source.named, &opened);
-	if (err)
+	err = open_source(options, &outcome.part, &opened);
+	if (err) {
+		te_part_close(&outcome.part);
 		return err;
+	}
 	outcome.live = opened.live;
 	if (outcome.live)
 		outcome.window_us = te_live_window_us(opened.live);
@@ -211,6 +287,7 @@ static int send(const struct options *options)
 	if (!err && !options->dry)
 		err = te_output_commit(&outcome.output);
 	te_output_abort(&outcome.output);
+	te_part_close(&outcome.part);
 	if (!err && !options->dry && options->json)
 		say_outcome_json(&outcome);
 	else if (!err && !options->dry)
@@ -231,7 +308,9 @@ static enum te_exit run(int argc, char **argv)
 		if (send(&options))
 			exit = TE_EXIT_FAILED;
 		if (exit == TE_EXIT_FAILED && te_interrupted())
-			te_error("interrupted: nothing was sent");
+			te_error(options.resumable || options.token ?
+					 "interrupted: what was sent can be gone on with" :
+					 "interrupted: nothing was sent");
 	}
 	te_source_options_exit(&options.source);
 	return exit;
@@ -253,6 +332,8 @@ const struct te_cmd te_cmd_send = {
 		"  --name ID=NAME        name of a volume that is not active\n"
 		"  --pool-name NAME      likewise of the pool\n"
 		"  --stream-id HEX       32 digits; the same pool then gives the same bytes\n"
+		"  --resumable           keeps FILE.part when interrupted, and goes on with it\n"
+		"  --resume TOKEN        what a receiver lacks of an interrupted stream\n"
 		"  --direct              reads a live pool without a view\n"
 		"  --window-limit MS     longest time a live pool's volumes may stand still\n"
 		"  --progress auto|json|none\n"

@@ -77,6 +77,25 @@ static void text_begin(const struct te_begin *begin)
 	       (ull)le64_to_cpu(begin->provisioned_sectors));
 }
 
+static void text_resume(const struct te_resume *resume)
+{
+	printf("    goes on with stream %s, version %u, at frame %llu\n", hex(resume->stream_id),
+	       le32_to_cpu(resume->version), (ull)le64_to_cpu(resume->sequence));
+	printf("    beginning %016llx, digest %016llx\n", (ull)le64_to_cpu(resume->beginning),
+	       (ull)le64_to_cpu(resume->digest));
+	if (le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION)
+		printf("    in volume %u, at sector %llu: %llu ops, %llu sectors of data, %llu of zeros\n",
+		       le32_to_cpu(resume->index), (ull)le64_to_cpu(resume->position),
+		       (ull)le64_to_cpu(resume->section_ops),
+		       (ull)le64_to_cpu(resume->section_data_sectors),
+		       (ull)le64_to_cpu(resume->section_zero_sectors));
+	else
+		printf("    before volume %u\n", le32_to_cpu(resume->index));
+	printf("    in all before: %llu ops, %llu sectors of data, %llu of zeros\n",
+	       (ull)le64_to_cpu(resume->nr_ops), (ull)le64_to_cpu(resume->data_sectors),
+	       (ull)le64_to_cpu(resume->zero_sectors));
+}
+
 static void text_catalog(const struct te_catalog *catalog)
 {
 	size_t i;
@@ -159,6 +178,9 @@ void te_dump_text(const struct te_record *record, const struct te_catalog *catal
 		       (ull)le64_to_cpu(record->end->zero_sectors));
 		printf("    digest %016llx\n", (ull)le64_to_cpu(record->end->digest));
 		break;
+	case TE_RECORD_RESUME:
+		text_resume(record->resume);
+		break;
 	case TE_RECORD_SKIPPED:
 		break;
 	}
@@ -204,6 +226,25 @@ static void json_begin(json_object *line, const struct te_begin *begin)
 	add_number(line, "provisioned_sectors", le64_to_cpu(begin->provisioned_sectors));
 	add_number(line, "nr_volumes", le32_to_cpu(begin->nr_volumes));
 	add_number(line, "max_creation_time", le32_to_cpu(begin->max_creation_time));
+}
+
+static void json_resume(json_object *line, const struct te_resume *resume)
+{
+	add_text(line, "stream_id", hex(resume->stream_id));
+	add_number(line, "version", le32_to_cpu(resume->version));
+	add_number(line, "incompat", le32_to_cpu(resume->incompat));
+	add_number(line, "beginning", le64_to_cpu(resume->beginning));
+	add_number(line, "sequence", le64_to_cpu(resume->sequence));
+	add_number(line, "digest", le64_to_cpu(resume->digest));
+	add_number(line, "index", le32_to_cpu(resume->index));
+	add_number(line, "flags", le32_to_cpu(resume->flags));
+	add_number(line, "position", le64_to_cpu(resume->position));
+	add_number(line, "section_ops", le64_to_cpu(resume->section_ops));
+	add_number(line, "section_data_sectors", le64_to_cpu(resume->section_data_sectors));
+	add_number(line, "section_zero_sectors", le64_to_cpu(resume->section_zero_sectors));
+	add_number(line, "nr_ops", le64_to_cpu(resume->nr_ops));
+	add_number(line, "data_sectors", le64_to_cpu(resume->data_sectors));
+	add_number(line, "zero_sectors", le64_to_cpu(resume->zero_sectors));
 }
 
 static void json_volume(json_object *line, const struct te_volume_begin *volume)
@@ -280,6 +321,9 @@ void te_dump_json(const struct te_record *record)
 		add_number(line, "data_sectors", le64_to_cpu(record->end->data_sectors));
 		add_number(line, "zero_sectors", le64_to_cpu(record->end->zero_sectors));
 		add_number(line, "digest", le64_to_cpu(record->end->digest));
+		break;
+	case TE_RECORD_RESUME:
+		json_resume(line, record->resume);
 		break;
 	case TE_RECORD_SKIPPED:
 		break;

@@ -13,6 +13,7 @@ _Static_assert(sizeof(struct te_volume_begin) == 96, "VOLUME");
 _Static_assert(sizeof(struct te_op) == 24, "op");
 _Static_assert(sizeof(struct te_volume_end) == 32, "VOLUME_END");
 _Static_assert(sizeof(struct te_end) == 40, "END");
+_Static_assert(sizeof(struct te_resume) == 128, "RESUME");
 
 u32 te_frame_csum_more(u32 csum, const void *p, size_t bytes)
 {
@@ -26,8 +27,21 @@ u32 te_frame_csum(const void *p, size_t bytes)
 
 u64 te_frame_digest(u64 digest, const struct te_frame_header *header)
 {
+	return te_frame_digest_bytes(digest, header, sizeof(*header));
+}
+
+u64 te_frame_digest_bytes(u64 digest, const void *p, size_t bytes)
+{
 	/* isa-l inverts before and after, so that 0 is the seed and calls chain. */
-	return crc64_ecma_refl(digest, (const unsigned char *)header, sizeof(*header));
+	return crc64_ecma_refl(digest, p, bytes);
+}
+
+void te_frame_id_text(const __u8 id[16], char text[33])
+{
+	size_t i;
+
+	for (i = 0; i < 16; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
 }
 
 static u32 header_csum(const struct te_frame_header *header)
@@ -50,6 +64,7 @@ const char *te_frame_kind_name(unsigned int kind)
 		[TE_FRAME_BEGIN] = "BEGIN",	      [TE_FRAME_CATALOG] = "CATALOG",
 		[TE_FRAME_VOLUME] = "VOLUME",	      [TE_FRAME_OPS] = "OPS",
 		[TE_FRAME_VOLUME_END] = "VOLUME_END", [TE_FRAME_END] = "END",
+		[TE_FRAME_RESUME] = "RESUME",
 	};
 
 	return kind < ARRAY_SIZE(names) ? names[kind] : NULL;
@@ -79,6 +94,12 @@ static int check_kind(const struct te_frame_header *header, char *why, size_t by
 	return -EOPNOTSUPP;
 }
 
+/* Kinds that a later version must be able to be told from. */
+static bool tells_version(unsigned int kind)
+{
+	return kind == TE_FRAME_BEGIN || kind == TE_FRAME_RESUME;
+}
+
 static int check_codec(const struct te_frame_header *header, char *why, size_t bytes)
 {
 	const struct te_codec *codec = te_codec_find(header->codec);
@@ -90,9 +111,9 @@ static int check_codec(const struct te_frame_header *header, char *why, size_t b
 			 header->codec);
 		return -EOPNOTSUPP;
 	}
-	if (header->codec != TE_CODEC_NONE && le16_to_cpu(header->kind) == TE_FRAME_BEGIN) {
-		snprintf(why, bytes, "is BEGIN and encoded by %s, which BEGIN never is",
-			 codec->name);
+	if (header->codec != TE_CODEC_NONE && tells_version(le16_to_cpu(header->kind))) {
+		snprintf(why, bytes, "is %s and encoded by %s, which that kind never is",
+			 te_frame_kind_name(le16_to_cpu(header->kind)), codec->name);
 		return -EBADMSG;
 	}
 	return 0;
@@ -118,6 +139,9 @@ static bool sizes_fit(const struct te_frame_header *header)
 		return table == raw && raw == sizeof(struct te_volume_end);
 	case TE_FRAME_END:
 		return table == raw && raw == sizeof(struct te_end);
+	case TE_FRAME_RESUME:
+		/* As BEGIN. */
+		return table == raw && raw >= offsetof(struct te_resume, stream_id);
 	default:
 		return true;
 	}

@@ -15,6 +15,12 @@ u32 te_frame_csum_more(u32 csum, const void *p, size_t bytes);
 /* The digest so far and one more header.  It starts at 0. */
 u64 te_frame_digest(u64 digest, const struct te_frame_header *header);
 
+/* The same of any bytes. */
+u64 te_frame_digest_bytes(u64 digest, const void *p, size_t bytes);
+
+/* A stream's id in hex. */
+void te_frame_id_text(const __u8 id[16], char text[33]);
+
 /* Fills magic and header_csum; the other fields are the caller's. */
 void te_frame_seal(struct te_frame_header *header);
 

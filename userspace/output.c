@@ -150,25 +150,39 @@ static int open_in_place(struct te_output *output, const char *path, const struc
 	return err;
 }
 
-static int open_part(struct te_output *output, const struct te_source *source)
+static int check_folder(const struct te_output *output, const struct te_source *source)
 {
 	char *copy = strdup(output->path);
 	struct stat st;
 	int err = 0;
 
-	if (!copy || asprintf(&output->part, "%s.part-XXXXXX", output->path) < 0) {
-		output->part = NULL;
-		free(copy);
+	if (!copy) {
 		te_error("not enough memory");
 		return -ENOMEM;
 	}
 	if (!stat(dirname(copy), &st))
 		err = check_source(output, source, &st);
 	free(copy);
-	if (err) {
-		free(output->part);
+	return err;
+}
+
+static void take_part(struct te_output *output, struct te_part *part)
+{
+	output->fd = part->fd;
+	output->part = part->path;
+	output->keep = true;
+	part->fd = -1;
+	part->path = NULL;
+}
+
+static int open_part(struct te_output *output)
+{
+	int err = 0;
+
+	if (asprintf(&output->part, "%s.part-XXXXXX", output->path) < 0) {
 		output->part = NULL;
-		return err;
+		te_error("not enough memory");
+		return -ENOMEM;
 	}
 	output->fd = mkostemp(output->part, O_CLOEXEC);
 	if (output->fd < 0) {
@@ -181,7 +195,7 @@ static int open_part(struct te_output *output, const struct te_source *source)
 }
 
 int te_output_open(struct te_output *output, const char *path, bool force,
-		   const struct te_source *source)
+		   const struct te_source *source, struct te_part *part)
 {
 	struct stat st;
 	int err;
@@ -211,7 +225,11 @@ int te_output_open(struct te_output *output, const char *path, bool force,
 			err = -ENOMEM;
 		}
 		if (!err)
-			err = open_part(output, source);
+			err = check_folder(output, source);
+		if (!err && part)
+			take_part(output, part);
+		else if (!err)
+			err = open_part(output);
 	}
 	if (!err)
 		err = te_stream_output_check(output->fd, output->name);
@@ -283,7 +301,10 @@ int te_output_commit(struct te_output *output)
 
 void te_output_abort(struct te_output *output)
 {
-	if (output->part)
+	struct stat st;
+
+	/* Of what is kept there must be something to go on with. */
+	if (output->part && (!output->keep || (!fstat(output->fd, &st) && !st.st_size)))
 		unlink(output->part);
 	if (output->fd > STDERR_FILENO)
 		close(output->fd);

@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include "core/diff.h"
+#include "frame.h"
 #include "say.h"
 #include "sharer.h"
 #include "survey.h"
@@ -220,10 +221,43 @@ int te_plan_ops(struct te_plan *plan, size_t index,
 	return err;
 }
 
+struct measuring {
+	struct te_plan *plan;
+	struct te_plan_volume *volume;
+};
+
+static void digest_op(struct te_plan *plan, const struct te_plan_op *op)
+{
+	const __le64 words[] = {
+		cpu_to_le64((u64)op->kind << 32 | op->shared),
+		cpu_to_le64(op->virtual_block),
+		cpu_to_le64(op->count),
+		cpu_to_le64(op->kind == TE_OP_DATA ? op->pool_block : op->source),
+	};
+
+	plan->digest = te_frame_digest_bytes(plan->digest, words, sizeof(words));
+}
+
+static void digest_volume(struct te_plan *plan, const struct te_plan_volume *volume)
+{
+	const struct te_details *details = &volume->volume->details;
+	const __le64 words[] = {
+		cpu_to_le64(details->dev_id),
+		cpu_to_le64(details->transaction_id),
+		cpu_to_le64(details->creation_time),
+		cpu_to_le64((u64)volume->parent),
+		cpu_to_le64(volume->mapped_blocks),
+	};
+
+	plan->digest = te_frame_digest_bytes(plan->digest, words, sizeof(words));
+}
+
 static int measure_op(void *context, const struct te_plan_op *op)
 {
-	struct te_plan_volume *volume = context;
+	const struct measuring *measuring = context;
+	struct te_plan_volume *volume = measuring->volume;
 
+	digest_op(measuring->plan, op);
 	volume->nr_ops++;
 	if (op->kind == TE_OP_DATA)
 		volume->sent_blocks += op->count;
@@ -241,8 +275,11 @@ static int measure(struct te_plan *plan)
 	int err;
 
 	for (i = 0; i < plan->nr_volumes; i++) {
+		struct measuring measuring = { plan, &plan->volumes[i] };
+
 		plan->volumes[i].shared_blocks = plan->volumes[i].mapped_blocks;
-		err = te_plan_ops(plan, i, measure_op, &plan->volumes[i]);
+		digest_volume(plan, &plan->volumes[i]);
+		err = te_plan_ops(plan, i, measure_op, &measuring);
 		if (err)
 			return err;
 		plan->sent_blocks += plan->volumes[i].sent_blocks;

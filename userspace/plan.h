@@ -25,6 +25,9 @@
  * asked for.  So all is measured before the first byte is sent: sizes
  * are exact, and broken metadata is found while nothing has been written.
  *
+ * Digest.  Of all the ops with their blocks, and of the volumes: the same only for
+ * the same moment of the same pool.  What was overwritten in place it does not see.
+ *
  * Memory: 2 bits a pool block, 8 bytes a metadata block that is reached.
  */
 #ifndef TE_PLAN_H
@@ -53,6 +56,7 @@ struct te_plan {
 	u64 shared_blocks;		/* of these, mapped by several volumes */
 	u64 sent_blocks;		/* in all DATA and ZERO */
 	u64 resent_blocks;		/* of these, again for want of a SHARE */
+	u64 digest;			/* of volumes and ops */
 	/* plan.c's own */
 	struct te_plan_state *state;
 };

@@ -363,6 +363,7 @@ static int take_record(struct receive *receive, const struct te_record *record)
 		return take_volume_end(receive);
 	case TE_RECORD_END:
 		return take_end(receive);
+	case TE_RECORD_RESUME:
 	case TE_RECORD_SKIPPED:
 		break;
 	}

@@ -7,6 +7,7 @@
 #include "catalog.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "resume.h"
 #include "say.h"
 #include "send_frames.h"
 
@@ -14,10 +15,13 @@
 
 struct sending {
 	struct te_plan *plan;
+	const struct te_send_options *options;
 	struct te_stream_writer *writer;
+	struct te_begin begin;
+	char *catalog;
 };
 
-static int write_begin(struct sending *sending, const __u8 stream_id[16])
+static void make_begin(struct sending *sending)
 {
 	const struct te_plan *plan = sending->plan;
 	const struct te_source *source = plan->source;
@@ -37,11 +41,11 @@ static int write_begin(struct sending *sending, const __u8 stream_id[16])
 		if (plan->volumes[i].volume->details.creation_time > max_creation_time)
 			max_creation_time = plan->volumes[i].volume->details.creation_time;
 	begin.max_creation_time = cpu_to_le32(max_creation_time);
-	memcpy(begin.stream_id, stream_id, sizeof(begin.stream_id));
-	return te_stream_write_begin(sending->writer, &begin);
+	memcpy(begin.stream_id, sending->options->stream_id, sizeof(begin.stream_id));
+	sending->begin = begin;
 }
 
-static struct te_catalog *make_catalog(const struct te_plan *plan)
+static struct te_catalog *gather_catalog(const struct te_plan *plan)
 {
 	struct te_catalog *catalog = te_catalog_create(plan->nr_volumes);
 	const struct te_source *source = plan->source;
@@ -56,6 +60,10 @@ static struct te_catalog *make_catalog(const struct te_plan *plan)
 		catalog->pool_name = strdup(source->pool_name);
 		if (!catalog->pool_name)
 			goto no_memory;
+	}
+	if (asprintf(&catalog->plan, "%016llx", (unsigned long long)plan->digest) < 0) {
+		catalog->plan = NULL;
+		goto no_memory;
 	}
 	for (i = 0; i < plan->nr_volumes; i++) {
 		const struct te_plan_volume *planned = &plan->volumes[i];
@@ -78,19 +86,35 @@ no_memory:
 	return NULL;
 }
 
-static int write_catalog(struct sending *sending)
+static int make_beginning(struct sending *sending)
 {
-	struct te_catalog *catalog = make_catalog(sending->plan);
-	char *json = catalog ? te_catalog_write(catalog) : NULL;
-	int err = -ENOMEM;
+	struct te_catalog *catalog = gather_catalog(sending->plan);
 
-	if (json)
-		err = te_stream_write_catalog(sending->writer, json);
-	else
-		te_error("not enough memory");
-	free(json);
+	make_begin(sending);
+	sending->catalog = catalog ? te_catalog_write(catalog) : NULL;
 	te_catalog_destroy(catalog);
-	return err;
+	if (sending->catalog)
+		return 0;
+	te_error("not enough memory");
+	return -ENOMEM;
+}
+
+/* The beginning stands for the plan, and so for every op that follows the place. */
+static int check_resume(const struct sending *sending)
+{
+	const struct te_resume *resume = sending->options->resume;
+	u64 beginning = te_resume_beginning(&sending->begin, sending->catalog,
+					    strlen(sending->catalog));
+
+	if (le64_to_cpu(resume->beginning) == beginning &&
+	    le64_to_cpu(resume->data_sectors) + le64_to_cpu(resume->zero_sectors) <=
+		    le64_to_cpu(sending->begin.provisioned_sectors) &&
+	    le32_to_cpu(resume->index) + !!(le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION) <=
+		    sending->plan->nr_volumes)
+		return 0;
+	te_error("%s is not what the interrupted stream was made of: another pool, one that has changed since, or other volumes, names or sizes; send it anew",
+		 sending->plan->source->name);
+	return -ESTALE;
 }
 
 static int write_volume(struct sending *sending, size_t index)
@@ -128,9 +152,14 @@ static int write_frame(struct sending *sending, struct te_ops_frame *frame)
 
 static int write_sections(struct sending *sending, struct te_send_frames *frames)
 {
+	const struct te_resume *resume = sending->options->resume;
 	struct te_send_frame frame;
 	size_t begun = 0;
 	int r;
+
+	if (resume)
+		begun = le32_to_cpu(resume->index) +
+			!!(le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION);
 
 	while ((r = te_send_frames_next(frames, &frame)) > 0) {
 		int err = 0;
@@ -150,24 +179,70 @@ static int write_sections(struct sending *sending, struct te_send_frames *frames
 	return r;
 }
 
-static int write_stream(struct sending *sending, struct te_send_frames *frames,
-			const __u8 stream_id[16])
+static int write_beginning(struct sending *sending)
 {
-	int err = write_begin(sending, stream_id);
+	const struct te_send_options *options = sending->options;
+	int err;
 
-	if (!err)
-		err = write_catalog(sending);
+	if (options->resume)
+		return te_stream_write_resume(sending->writer, &sending->begin, options->resume,
+					      !options->append);
+	err = te_stream_write_begin(sending->writer, &sending->begin);
+	return err ? err : te_stream_write_catalog(sending->writer, sending->catalog);
+}
+
+static int write_stream(struct sending *sending, struct te_send_frames *frames)
+{
+	int err = write_beginning(sending);
+
 	if (!err)
 		err = write_sections(sending, frames);
 	return err ? err : te_stream_write_end(sending->writer);
 }
 
+static int send_frames(struct sending *sending)
+{
+	const struct te_send_options *options = sending->options;
+	const struct te_resume *resume = options->resume;
+	struct te_plan *plan = sending->plan;
+	u64 sectors = plan->sent_blocks * plan->source->block_sectors;
+	struct te_send_place from = { .volume = 0 };
+	struct te_send_frames *frames;
+	int err;
+
+	if (resume) {
+		from.volume = le32_to_cpu(resume->index);
+		from.position = le64_to_cpu(resume->position);
+		sectors -= le64_to_cpu(resume->data_sectors) + le64_to_cpu(resume->zero_sectors);
+	}
+	frames = te_send_frames_start(plan, options->codec, options->threads, &from);
+	if (!frames)
+		return -ENOMEM;
+	te_progress_begin(TE_PROGRESS_SEND, sectors * SECTOR_BYTES);
+	err = write_stream(sending, frames);
+	te_progress_end();
+	te_send_frames_stop(frames);
+	return err;
+}
+
+static void sum_up(const struct sending *sending, struct te_send_totals *totals)
+{
+	const struct te_resume *resume = sending->options->resume;
+
+	totals->data_bytes = te_stream_data_bytes(sending->writer);
+	totals->zero_bytes = te_stream_zero_bytes(sending->writer);
+	totals->written_bytes = te_stream_written_bytes(sending->writer);
+	if (!resume || !totals->written_bytes)
+		return;
+	totals->data_bytes -= le64_to_cpu(resume->data_sectors) * SECTOR_BYTES;
+	totals->zero_bytes -= le64_to_cpu(resume->zero_sectors) * SECTOR_BYTES;
+}
+
 int te_send(struct te_plan *plan, int fd, const char *name, const struct te_send_options *options,
 	    struct te_send_totals *totals)
 {
-	struct sending sending = { .plan = plan };
-	struct te_send_frames *frames;
-	int err = -ENOMEM;
+	struct sending sending = { .plan = plan, .options = options };
+	int err;
 
 	memset(totals, 0, sizeof(*totals));
 	sending.writer = te_stream_writer_create(fd, name, options->codec);
@@ -175,16 +250,14 @@ int te_send(struct te_plan *plan, int fd, const char *name, const struct te_send
 		te_error("not enough memory");
 		return -ENOMEM;
 	}
-	frames = te_send_frames_start(plan, options->codec, options->threads);
-	te_progress_begin(TE_PROGRESS_SEND,
-			  plan->sent_blocks * plan->source->block_sectors * SECTOR_BYTES);
-	if (frames)
-		err = write_stream(&sending, frames, options->stream_id);
-	totals->data_bytes = te_stream_data_bytes(sending.writer);
-	totals->zero_bytes = te_stream_zero_bytes(sending.writer);
-	totals->written_bytes = te_stream_written_bytes(sending.writer);
-	te_progress_end();
-	te_send_frames_stop(frames);
+	err = make_beginning(&sending);
+	if (!err && options->resume)
+		err = check_resume(&sending);
+	if (!err) {
+		err = send_frames(&sending);
+		sum_up(&sending, totals);
+	}
+	free(sending.catalog);
 	te_stream_writer_destroy(sending.writer);
 	return err;
 }

@@ -26,6 +26,7 @@
 struct piece {
 	enum te_op_kind kind;
 	bool shared;
+	bool went;			/* before where to start: only its bytes count */
 	u32 source;			/* SHARE: index in the plan's order */
 	u64 offset;			/* bytes into the volume */
 	u64 bytes;
@@ -35,7 +36,7 @@ struct piece {
 struct slot {
 	size_t volume;
 	bool last;
-	size_t nr_pieces;
+	size_t nr_pieces, nr_went;	/* of the pieces, the first ones went before */
 	struct piece *pieces;
 	u64 read_bytes;
 	size_t to_read;			/* extents that are not there yet */
@@ -58,6 +59,7 @@ struct te_send_frames {
 
 	/* The planner's own; slots are counted from the start. */
 	size_t volume;
+	struct te_send_place from;
 	u64 planned;
 
 	/* `lock` guards the rest. */
@@ -142,12 +144,12 @@ static void fill_frame(struct te_send_frames *frames, struct slot *slot)
 	for (i = 0; i < slot->nr_pieces; i++) {
 		const struct piece *piece = &slot->pieces[i];
 
-		if (piece->kind != TE_OP_DATA) {
+		if (!piece->went && piece->kind != TE_OP_DATA)
 			add_op(slot, piece, piece->kind, piece->offset, piece->bytes);
-			continue;
-		}
-		add_data(frames, slot, piece, from);
-		from += piece->bytes;
+		else if (!piece->went)
+			add_data(frames, slot, piece, from);
+		if (piece->kind == TE_OP_DATA)
+			from += piece->bytes;
 	}
 }
 
@@ -288,12 +290,24 @@ static int begin_batch(struct te_send_frames *frames)
 	return err;
 }
 
+static void empty(struct slot *slot)
+{
+	slot->nr_pieces = 0;
+	slot->nr_went = 0;
+	slot->read_bytes = 0;
+}
+
 /* The slot holds what it is to hold; on to the next. */
 static int end_slot(struct te_send_frames *frames, bool last)
 {
 	struct slot *slot = planning(frames);
 	int err = te_interrupted() ? -EINTR : 0;
 
+	/* The last one goes on, to tell that it is. */
+	if (slot->nr_went && slot->nr_went == slot->nr_pieces && !last) {
+		empty(slot);
+		return err;
+	}
 	slot->volume = frames->volume;
 	slot->last = last;
 	if (!slot->to_read) {
@@ -324,6 +338,28 @@ static u64 room_for(const struct te_send_frames *frames, const struct slot *slot
 	return frames->block_bytes <= TE_OPS_FRAME_DATA ? room - room % frames->block_bytes : room;
 }
 
+static void put_piece(struct slot *slot, const struct piece *piece)
+{
+	slot->pieces[slot->nr_pieces++] = *piece;
+	slot->nr_went += piece->went;
+}
+
+/* Frames end where pieces do: a place inside one is of another plan. */
+static int look_back(const struct te_send_frames *frames, struct piece *piece)
+{
+	u64 from = frames->from.position * SECTOR_BYTES;
+
+	if (frames->volume != frames->from.volume)
+		return 0;
+	piece->went = piece->offset + piece->bytes <= from;
+	if (piece->went || piece->offset >= from)
+		return 0;
+	te_error("the place to go on at, sector %llu of volume %u, is where no frame of this stream ends",
+		 (unsigned long long)frames->from.position,
+		 frames->plan->volumes[frames->volume].volume->details.dev_id);
+	return -EBADMSG;
+}
+
 static void put_data(struct te_send_frames *frames, struct slot *slot, const struct piece *piece,
 		     u64 pool_offset)
 {
@@ -334,10 +370,12 @@ static void put_data(struct te_send_frames *frames, struct slot *slot, const str
 		.slot = (size_t)(slot - frames->slots),
 	};
 
-	te_batch_add(planned_batch(frames), &extent);
-	slot->pieces[slot->nr_pieces++] = *piece;
+	if (!piece->went) {
+		te_batch_add(planned_batch(frames), &extent);
+		slot->to_read++;
+	}
+	put_piece(slot, piece);
 	slot->read_bytes += piece->bytes;
-	slot->to_read++;
 }
 
 static int plan_data(struct te_send_frames *frames, struct piece piece, u64 pool_offset)
@@ -353,6 +391,9 @@ static int plan_data(struct te_send_frames *frames, struct piece piece, u64 pool
 				return err;
 			continue;
 		}
+		err = look_back(frames, &piece);
+		if (err)
+			return err;
 		put_data(frames, planning(frames), &piece, pool_offset);
 		piece.offset += piece.bytes;
 		pool_offset += piece.bytes;
@@ -380,17 +421,35 @@ static int plan_op(void *context, const struct te_plan_op *op)
 		if (err)
 			return err;
 	}
-	planning(frames)->pieces[planning(frames)->nr_pieces++] = piece;
-	return 0;
+	err = look_back(frames, &piece);
+	if (!err)
+		put_piece(planning(frames), &piece);
+	return err;
+}
+
+static int ignore_op(void *context, const struct te_plan_op *op)
+{
+	return te_interrupted() ? -EINTR : 0;
+}
+
+/* A plan gives the ops of each volume in order. */
+static int pass_volumes(struct te_send_frames *frames)
+{
+	int err = 0;
+
+	for (; frames->volume < frames->from.volume && !err; frames->volume++)
+		err = te_plan_ops(frames->plan, frames->volume, ignore_op, NULL);
+	return err;
 }
 
 static void *plan_frames(void *context)
 {
 	struct te_send_frames *frames = context;
-	int err = 0;
+	int err;
 
 	te_interrupt_leave_to_main();
 	te_say_keep(frames->said);
+	err = pass_volumes(frames);
 	for (; frames->volume < frames->plan->nr_volumes && !err; frames->volume++) {
 		err = te_plan_ops(frames->plan, frames->volume, plan_op, frames);
 		if (!err)
@@ -451,7 +510,8 @@ static int make_slots(struct te_send_frames *frames, struct te_codec_choice code
 }
 
 struct te_send_frames *te_send_frames_start(struct te_plan *plan, struct te_codec_choice codec,
-					    unsigned int threads)
+					    unsigned int threads,
+					    const struct te_send_place *from)
 {
 	struct te_send_frames *frames = calloc(1, sizeof(*frames));
 	int err;
@@ -461,6 +521,7 @@ struct te_send_frames *te_send_frames_start(struct te_plan *plan, struct te_code
 		return NULL;
 	}
 	frames->plan = plan;
+	frames->from = *from;
 	frames->block_bytes = (u64)plan->source->block_sectors * SECTOR_BYTES;
 	pthread_mutex_init(&frames->lock, NULL);
 	pthread_cond_init(&frames->work, NULL);
@@ -486,8 +547,7 @@ static void release(struct te_send_frames *frames)
 	if (!frames->holding)
 		return;
 	slot->ready = false;
-	slot->nr_pieces = 0;
-	slot->read_bytes = 0;
+	empty(slot);
 	frames->holding = false;
 	frames->taken++;
 	pthread_cond_signal(&frames->room);

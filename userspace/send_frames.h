@@ -31,9 +31,19 @@ struct te_send_frame {
 
 struct te_send_frames;
 
-/* Starts with the first volume.  NULL after one sentence. */
+/* Where to start: in a volume, behind its ops before a position.  All zeros: at all's. */
+struct te_send_place {
+	size_t volume;
+	u64 position;			/* sectors */
+};
+
+/*
+ * What is before `from` is planned, so that frames end where they always do, but
+ * neither read nor given.  NULL after one sentence.
+ */
 struct te_send_frames *te_send_frames_start(struct te_plan *plan, struct te_codec_choice codec,
-					    unsigned int threads);
+					    unsigned int threads,
+					    const struct te_send_place *from);
 
 /*
  * The next frame, valid until the next call; every volume has at least one.  1, or 0

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "frame.h"
+#include "resume.h"
 
 /* 2^63 bytes: what a block device can be long. */
 #define MAX_SECTORS		(1ULL << 54)
@@ -101,6 +102,7 @@ static int check_begin(struct te_stream_check *check, const struct te_begin *beg
 		return refuse(check, -EBADMSG, "has an impossible number of volumes (%u)",
 			      le32_to_cpu(begin->nr_volumes));
 	check->begin = *begin;
+	check->beginning = te_frame_digest_bytes(0, begin, sizeof(*begin));
 	check->wanted = 1u << TE_FRAME_CATALOG;
 	return 0;
 }
@@ -113,6 +115,7 @@ static int check_catalog(struct te_stream_check *check, const char *json, size_t
 	if (!check->catalog ||
 	    !te_catalog_fits_begin(check->catalog, &check->begin, why, sizeof(why)))
 		return refuse(check, -EBADMSG, "has a broken catalog: %s", why);
+	check->beginning = te_frame_digest_bytes(check->beginning, json, bytes);
 	want_next_section(check);
 	return 0;
 }
@@ -344,6 +347,115 @@ static int check_end(struct te_stream_check *check, const struct te_end *end, u6
 	return 0;
 }
 
+/* The device ids of what came before, which the catalog has in the same order. */
+static int see_ids_before(struct te_stream_check *check, u32 nr)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; !err && i < nr; i++)
+		err = check_dev_id(check, check->catalog->volumes[i].dev_id);
+	return err;
+}
+
+int te_stream_check_continue(struct te_stream_check *check,
+			     const struct te_stream_before *before)
+{
+	const struct te_resume *at = &before->resume;
+	bool in_section = le32_to_cpu(at->flags) & TE_RESUME_IN_SECTION;
+	int err = te_resume_check(at, check->why, sizeof(check->why));
+
+	if (!err)
+		err = check_begin(check, &before->begin, sizeof(before->begin));
+	if (!err)
+		err = check_catalog(check, before->catalog, before->catalog_bytes);
+	if (err)
+		return err;
+	if (le64_to_cpu(at->beginning) != check->beginning ||
+	    le32_to_cpu(at->index) + in_section > le32_to_cpu(check->begin.nr_volumes))
+		return refuse(check, -EBADMSG, "names a place of another stream");
+	err = see_ids_before(check, le32_to_cpu(at->index) + in_section);
+	if (err)
+		return err;
+	check->before = before;
+	check->index = le32_to_cpu(at->index);
+	check->newest_creation_time = before->newest_creation_time;
+	check->has_parent = before->has_parent;
+	check->volume_sectors = before->volume_sectors;
+	check->position = le64_to_cpu(at->position);
+	check->section = (struct te_stream_sums) {
+		.nr_ops = le64_to_cpu(at->section_ops),
+		.data_sectors = le64_to_cpu(at->section_data_sectors),
+		.zero_sectors = le64_to_cpu(at->section_zero_sectors),
+	};
+	check->total = (struct te_stream_sums) {
+		.nr_ops = le64_to_cpu(at->nr_ops),
+		.data_sectors = le64_to_cpu(at->data_sectors),
+		.zero_sectors = le64_to_cpu(at->zero_sectors),
+	};
+	if (check->total.data_sectors + check->total.zero_sectors >
+	    le64_to_cpu(check->begin.provisioned_sectors) ||
+	    (in_section && check->section.data_sectors + check->section.zero_sectors >
+				   check->volume_sectors))
+		return refuse(check, -EBADMSG, "names an impossible place");
+	check->wanted = 1u << TE_FRAME_RESUME;
+	return 0;
+}
+
+void te_stream_check_place(const struct te_stream_check *check, u64 sequence, u64 digest,
+			   struct te_resume *place)
+{
+	bool in_section = check->wanted & 1u << TE_FRAME_OPS;
+	const struct te_stream_sums none = { 0 };
+	const struct te_stream_sums *section = in_section ? &check->section : &none;
+
+	*place = (struct te_resume) {
+		.magic = cpu_to_le64(TE_RESUME_MAGIC),
+		.version = cpu_to_le32(TE_STREAM_VERSION),
+		.beginning = cpu_to_le64(check->beginning),
+		.sequence = cpu_to_le64(sequence),
+		.digest = cpu_to_le64(digest),
+		.index = cpu_to_le32(check->index),
+		.flags = cpu_to_le32(in_section ? TE_RESUME_IN_SECTION : 0),
+		.position = cpu_to_le64(in_section ? check->position : 0),
+		.section_ops = cpu_to_le64(section->nr_ops),
+		.section_data_sectors = cpu_to_le64(section->data_sectors),
+		.section_zero_sectors = cpu_to_le64(section->zero_sectors),
+		.nr_ops = cpu_to_le64(check->total.nr_ops),
+		.data_sectors = cpu_to_le64(check->total.data_sectors),
+		.zero_sectors = cpu_to_le64(check->total.zero_sectors),
+	};
+	memcpy(place->stream_id, check->begin.stream_id, sizeof(place->stream_id));
+}
+
+/* Which of the two is wrong is told: another stream, or another place in this one. */
+static int check_resume(struct te_stream_check *check, const struct te_resume *resume,
+			size_t bytes)
+{
+	const struct te_resume *wanted = &check->before->resume;
+	char id[33];
+	int err = te_resume_check(resume, check->why, sizeof(check->why));
+
+	if (err)
+		return err;
+	if (bytes != sizeof(*resume))
+		return refuse(check, -EBADMSG, "is RESUME and has %zu bytes, not %zu", bytes,
+			      sizeof(*resume));
+	te_frame_id_text(resume->stream_id, id);
+	if (memcmp(resume->stream_id, wanted->stream_id, sizeof(wanted->stream_id)) ||
+	    resume->beginning != wanted->beginning)
+		return refuse(check, -EBADMSG, "goes on with another stream, %s", id);
+	if (memcmp(resume, wanted, sizeof(*wanted)))
+		return refuse(check, -EBADMSG, "goes on at frame %llu, and what has arrived ends before frame %llu of stream %s: send with the token that is printed now",
+			      (unsigned long long)le64_to_cpu(resume->sequence),
+			      (unsigned long long)le64_to_cpu(wanted->sequence), id);
+	if (le32_to_cpu(wanted->flags) & TE_RESUME_IN_SECTION)
+		check->wanted = 1u << TE_FRAME_OPS | 1u << TE_FRAME_VOLUME_END;
+	else
+		want_next_section(check);
+	return 0;
+}
+
 int te_stream_check_frame(struct te_stream_check *check, const struct te_frame_header *header,
 			  const void *raw, u64 digest)
 {
@@ -366,6 +478,8 @@ int te_stream_check_frame(struct te_stream_check *check, const struct te_frame_h
 				 raw_bytes - table_bytes);
 	case TE_FRAME_VOLUME_END:
 		return check_volume_end(check, raw);
+	case TE_FRAME_RESUME:
+		return check_resume(check, raw, raw_bytes);
 	default:
 		return check_end(check, raw, digest);
 	}

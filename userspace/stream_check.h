@@ -8,6 +8,20 @@
 
 #include "stream_read.h"
 
+/*
+ * What a reader must know of what came before, to go on behind a place: kept by who
+ * was interrupted.
+ */
+struct te_stream_before {
+	struct te_resume resume;
+	struct te_begin begin;
+	const char *catalog;		/* its text, a NUL behind it */
+	size_t catalog_bytes;
+	u32 newest_creation_time;	/* of the volumes so far */
+	bool has_parent;		/* of the section that is open */
+	u64 volume_sectors;		/* likewise: provisioned in all, as VOLUME says */
+};
+
 /* Sums over ops, of a section or of all. */
 struct te_stream_sums {
 	u64 nr_ops;
@@ -19,6 +33,8 @@ struct te_stream_check {
 	unsigned int wanted;		/* bits 1 << te_frame_kind that may come next */
 	struct te_catalog *catalog;	/* NULL before CATALOG */
 	struct te_begin begin;
+	u64 beginning;			/* digest of BEGIN's and CATALOG's payloads */
+	const struct te_stream_before *before;	/* NULL: the stream starts with BEGIN */
 	u32 newest_creation_time;	/* of the volumes so far */
 	u32 index;			/* of the section that is open, or comes next */
 	bool has_parent;		/* of the section that is open */
@@ -32,6 +48,17 @@ struct te_stream_check {
 
 int te_stream_check_init(struct te_stream_check *check);	/* -ENOMEM */
 void te_stream_check_exit(struct te_stream_check *check);
+
+/*
+ * Before the first frame: it is to be RESUME, of just this place.  `before` stays.
+ * -EBADMSG with the reason in check->why when it cannot be a place of its stream.
+ */
+int te_stream_check_continue(struct te_stream_check *check,
+			     const struct te_stream_before *before);
+
+/* The place behind the last frame, once CATALOG has come. */
+void te_stream_check_place(const struct te_stream_check *check, u64 sequence, u64 digest,
+			   struct te_resume *place);
 
 /*
  * Takes up the next frame of a known kind, decoded: `raw` aligned to 8 bytes,

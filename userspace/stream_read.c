@@ -18,6 +18,7 @@
 
 #include "frame.h"
 #include "interrupt.h"
+#include "resume.h"
 #include "say.h"
 #include "stream_check.h"
 #include "unpack.h"
@@ -47,7 +48,11 @@ struct te_stream_reader {
 	u64 given, given_bytes;
 	size_t held_bytes;		/* memory of the frames taken in and not yet done with */
 	bool taken_all;			/* END or an error was taken in */
-	u64 digest;			/* of the headers given */
+	u64 digest;			/* of the headers given, and of those before RESUME */
+	u64 sequence;			/* of the frame to be given next, RESUME aside */
+	char *said;			/* the caller's, or NULL: errors are said */
+	bool resumes;			/* the first frame is to be RESUME ... */
+	bool is_lost;			/* ... or it was, and nothing before it is known */
 	struct te_stream_check check;
 
 	struct te_slot *slots;
@@ -319,12 +324,20 @@ int te_stream_reader_use_threads(struct te_stream_reader *reader, unsigned int t
 	return -ENOMEM;
 }
 
+/* RESUME has number 0, and what follows it the numbers that follow what came before. */
+static u64 number_of(const struct te_stream_reader *reader, u64 nth)
+{
+	if (!reader->resumes || !nth)
+		return nth;
+	return le64_to_cpu(reader->check.before->resume.sequence) + nth - 1;
+}
+
 /* Takes one more frame off the input, and has it unpacked. */
 static void take_in(struct te_stream_reader *reader)
 {
 	struct te_slot *slot = &reader->slots[reader->taken % reader->nr_slots];
 
-	slot->sequence = reader->taken++;
+	slot->sequence = number_of(reader, reader->taken++);
 	slot->offset = reader->taken_bytes;
 	slot->ready = false;
 	te_say_keep(slot->said);
@@ -424,6 +437,10 @@ static void fill_record(const struct te_slot *slot, struct te_record *record)
 		record->kind = TE_RECORD_VOLUME_END;
 		record->volume_end = raw;
 		break;
+	case TE_FRAME_RESUME:
+		record->kind = TE_RECORD_RESUME;
+		record->resume = raw;
+		break;
 	default:
 		record->kind = TE_RECORD_END;
 		record->end = raw;
@@ -445,6 +462,31 @@ static int check_input_end(struct te_stream_reader *reader)
 	return -EBADMSG;
 }
 
+static bool is_resume(const struct te_slot *slot)
+{
+	return le16_to_cpu(slot->header.kind) == TE_FRAME_RESUME;
+}
+
+/* A continuation whose beginning nobody here has: it can be shown, and that is all. */
+static int check_lost(struct te_stream_reader *reader, const struct te_slot *slot,
+		      const struct te_resume *resume)
+{
+	char why[160];
+	int err = te_resume_check(resume, why, sizeof(why));
+
+	if (!err && le32_to_cpu(slot->header.raw_bytes) != sizeof(*resume))
+		return te_slot_refuse(slot, reader->name, -EBADMSG, "is RESUME of another size");
+	reader->is_lost = !err;
+	return err ? te_slot_refuse(slot, reader->name, err, "%s", why) : 0;
+}
+
+static int refuse_lost(struct te_stream_reader *reader)
+{
+	te_error("%s is the continuation of an interrupted stream, without its beginning: only the target that holds the beginning can receive it",
+		 reader->name);
+	return -EBADMSG;
+}
+
 /* The frame against those before it. */
 static int check_frame(struct te_stream_reader *reader, const struct te_slot *slot)
 {
@@ -456,6 +498,8 @@ static int check_frame(struct te_stream_reader *reader, const struct te_slot *sl
 		       te_slot_refuse(slot, reader->name, -EBADMSG,
 				      "is not BEGIN, which a stream starts with");
 	raw[le32_to_cpu(slot->header.raw_bytes)] = 0;
+	if (is_resume(slot) && !slot->sequence && !reader->resumes)
+		return check_lost(reader, slot, (const struct te_resume *)raw);
 	err = te_stream_check_frame(&reader->check, &slot->header, raw, reader->digest);
 	if (err)
 		return te_slot_refuse(slot, reader->name, err, "%s", reader->check.why);
@@ -494,8 +538,10 @@ int te_stream_next(struct te_stream_reader *reader, struct te_record *record)
 	if (reader->result || reader->ended)
 		return reader->result;
 	release(reader);
-	slot = next_slot(reader);
-	reader->result = give(reader, slot);
+	slot = reader->is_lost ? NULL : next_slot(reader);
+	te_say_keep(reader->said);
+	reader->result = slot ? give(reader, slot) : refuse_lost(reader);
+	te_say_keep(NULL);
 	if (reader->result)
 		return reader->result;
 	if (te_slot_is_skipped(slot))
@@ -504,10 +550,41 @@ int te_stream_next(struct te_stream_reader *reader, struct te_record *record)
 		fill_record(slot, record);
 	record->header = &slot->header;
 	record->offset = slot->offset;
-	reader->digest = te_frame_digest(reader->digest, &slot->header);
+	if (record->kind != TE_RECORD_RESUME) {
+		reader->digest = te_frame_digest(reader->digest, &slot->header);
+		reader->sequence++;
+	}
 	reader->given_bytes = slot->offset + HEADER_BYTES + le32_to_cpu(slot->header.stored_bytes);
 	reader->given++;
 	return 1;
+}
+
+int te_stream_reader_continue(struct te_stream_reader *reader,
+			      const struct te_stream_before *before)
+{
+	int err = te_stream_check_continue(&reader->check, before);
+
+	if (err) {
+		te_error("%s: what is to be gone on with %s", reader->name, reader->check.why);
+		return err;
+	}
+	reader->resumes = true;
+	reader->sequence = le64_to_cpu(before->resume.sequence);
+	reader->digest = le64_to_cpu(before->resume.digest);
+	return 0;
+}
+
+void te_stream_reader_keep(struct te_stream_reader *reader, char *said)
+{
+	reader->said = said;
+}
+
+bool te_stream_reader_place(const struct te_stream_reader *reader, struct te_resume *place)
+{
+	if (!reader->check.catalog)
+		return false;
+	te_stream_check_place(&reader->check, reader->sequence, reader->digest, place);
+	return true;
 }
 
 const struct te_catalog *te_stream_catalog(const struct te_stream_reader *reader)

@@ -17,6 +17,7 @@ enum te_record_kind {
 	TE_RECORD_OPS,
 	TE_RECORD_VOLUME_END,
 	TE_RECORD_END,
+	TE_RECORD_RESUME,		/* the first record, of a continuation */
 	TE_RECORD_SKIPPED,		/* an optional frame of unknown kind */
 };
 
@@ -37,6 +38,7 @@ struct te_record {
 		} ops;
 		const struct te_volume_end *volume_end;
 		const struct te_end *end;
+		const struct te_resume *resume;
 	};
 };
 
@@ -62,6 +64,23 @@ void te_stream_reader_destroy(struct te_stream_reader *reader);
  * without.  0, or -errno after one sentence.
  */
 int te_stream_reader_use_threads(struct te_stream_reader *reader, unsigned int threads);
+
+/*
+ * Before the first record, and before threads: the stream goes on behind a place, of
+ * which `before` says all there is to know, and which must be just RESUME's.  `before`
+ * stays.  0, or -EBADMSG after one sentence.
+ *
+ * Without this a continuation's RESUME is returned as a record, and then an error.
+ */
+struct te_stream_before;
+int te_stream_reader_continue(struct te_stream_reader *reader,
+			      const struct te_stream_before *before);
+
+/* What is wrong with the stream is kept in `said`, TE_SAID_BYTES of room, and not said. */
+void te_stream_reader_keep(struct te_stream_reader *reader, char *said);
+
+/* The place behind the last record; false before CATALOG. */
+bool te_stream_reader_place(const struct te_stream_reader *reader, struct te_resume *place);
 
 /*
  * The next record: 1, or 0 after END, or -errno after one sentence that says

@@ -162,7 +162,7 @@ static int put_table(struct te_stream_writer *writer, enum te_frame_kind kind,
 static int put_struct(struct te_stream_writer *writer, enum te_frame_kind kind, const void *p,
 		      size_t bytes)
 {
-	u8 frame[HEADER_BYTES + 128];
+	u8 frame[HEADER_BYTES + sizeof(struct te_resume)];	/* the largest */
 
 	memcpy(frame + HEADER_BYTES, p, bytes);
 	return put_table(writer, kind, TE_CODEC_NONE, frame + HEADER_BYTES, bytes, bytes);
@@ -177,6 +177,36 @@ int te_stream_write_begin(struct te_stream_writer *writer, const struct te_begin
 	writer->announced_sectors = le64_to_cpu(begin->provisioned_sectors);
 	writer->announced_volumes = le32_to_cpu(begin->nr_volumes);
 	return put_struct(writer, TE_FRAME_BEGIN, begin, sizeof(*begin));
+}
+
+int te_stream_write_resume(struct te_stream_writer *writer, const struct te_begin *begin,
+			   const struct te_resume *resume, bool tell)
+{
+	int err = 0;
+
+	if (writer->error)
+		return writer->error;
+	if (writer->sequence)
+		return refuse(writer, "it has begun already");
+	if (tell)
+		err = put_struct(writer, TE_FRAME_RESUME, resume, sizeof(*resume));
+	writer->announced_sectors = le64_to_cpu(begin->provisioned_sectors);
+	writer->announced_volumes = le32_to_cpu(begin->nr_volumes);
+	writer->sequence = le64_to_cpu(resume->sequence);
+	writer->digest = le64_to_cpu(resume->digest);
+	writer->index = le32_to_cpu(resume->index);
+	writer->section = (struct sums) {
+		.nr_ops = le64_to_cpu(resume->section_ops),
+		.data_sectors = le64_to_cpu(resume->section_data_sectors),
+		.zero_sectors = le64_to_cpu(resume->section_zero_sectors),
+	};
+	/* Sections are added when they end. */
+	writer->total = (struct sums) {
+		.nr_ops = le64_to_cpu(resume->nr_ops) - writer->section.nr_ops,
+		.data_sectors = le64_to_cpu(resume->data_sectors) - writer->section.data_sectors,
+		.zero_sectors = le64_to_cpu(resume->zero_sectors) - writer->section.zero_sectors,
+	};
+	return err;
 }
 
 static int put_catalog(struct te_stream_writer *writer, u8 *json, size_t bytes)

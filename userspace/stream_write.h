@@ -25,6 +25,14 @@ struct te_stream_writer *te_stream_writer_create(int fd, const char *name,
 						 struct te_codec_choice codec);
 void te_stream_writer_destroy(struct te_stream_writer *writer);
 
+/*
+ * Instead of BEGIN and CATALOG: goes on at a place of the stream that begins so.
+ * With `tell` a continuation, which starts with RESUME; without, what is written
+ * belongs right behind the frames that are there.
+ */
+int te_stream_write_resume(struct te_stream_writer *writer, const struct te_begin *begin,
+			   const struct te_resume *resume, bool tell);
+
 /* BEGIN's provisioned_sectors must be what DATA and ZERO then come to: END checks. */
 int te_stream_write_begin(struct te_stream_writer *writer, const struct te_begin *begin);
 int te_stream_write_catalog(struct te_stream_writer *writer, const char *json);

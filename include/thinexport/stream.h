@@ -16,6 +16,14 @@
  * the payload checksums in them, of everything): a stream without its END is
  * broken, whatever came before.
  *
+ * What was interrupted is gone on with by a continuation:
+ *
+ *	RESUME  { frames from the place on, with the numbers they always had }...  END
+ *
+ * RESUME says what must have arrived.  A frame's contents follow from the source's
+ * moment alone, so the frames that did arrive, whole, and those of the continuation
+ * behind its RESUME are together the stream that one pass would have been.
+ *
  * Little-endian.  Reserved fields are zero when written and refused when not.
  * thinexport-stream(5) tells all of it, and what a reader must refuse.
  *
@@ -30,6 +38,7 @@
 #include <linux/types.h>
 
 #define TE_STREAM_MAGIC		0x4d52545345544d44ULL	/* "DMTESTRM", starts BEGIN's payload */
+#define TE_RESUME_MAGIC		0x4d53455245544d44ULL	/* "DMTERESM", starts RESUME's */
 #define TE_STREAM_VERSION	1
 
 /* Feature words of BEGIN.  A reader refuses an incompat bit it does not know. */
@@ -49,6 +58,7 @@ enum te_frame_kind {
 	TE_FRAME_OPS		= 4,	/* table of struct te_op, then the data of its DATAs */
 	TE_FRAME_VOLUME_END	= 5,	/* struct te_volume_end */
 	TE_FRAME_END		= 6,	/* struct te_end */
+	TE_FRAME_RESUME		= 7,	/* struct te_resume; only starts a continuation */
 };
 
 /* header.flags: a reader that does not know the kind skips the frame. */
@@ -63,7 +73,8 @@ enum te_codec_id {
 struct te_frame_header {
 	__le32 magic;			/*   0 TE_FRAME_MAGIC */
 	__le32 header_csum;		/*   4 crc32c of these 48 bytes, this field 0 */
-	__le64 sequence;		/*   8 0 for BEGIN, then one more each frame */
+	__le64 sequence;		/*   8 0 for BEGIN, then one more each frame; RESUME
+					 * has 0, and is not counted */
 	__le16 kind;			/*  16 */
 	__le16 flags;			/*  18 */
 	__u8 codec;			/*  20 */
@@ -160,5 +171,32 @@ struct te_end {
 	__le64 zero_sectors;		/*  24 */
 	__le64 digest;			/*  32 of all frame headers before this one's */
 };					/*  40 */
+
+/* te_resume.flags */
+#define TE_RESUME_IN_SECTION	(1u << 0) /* VOLUME has come, its VOLUME_END has not */
+
+/*
+ * A place between two frames, behind CATALOG: all that a sender must know to go on
+ * there, and by which a receiver knows that it is its own.  Never compressed.
+ */
+struct te_resume {
+	__le64 magic;			/*   0 TE_RESUME_MAGIC */
+	__le32 version;			/*   8 TE_STREAM_VERSION */
+	__le32 incompat;		/*  12 as BEGIN's */
+	__u8 stream_id[16];		/*  16 BEGIN's */
+	__le64 beginning;		/*  32 digest of BEGIN's and CATALOG's payloads, decoded */
+	__le64 sequence;		/*  40 frames before the place: number of the next */
+	__le64 digest;			/*  48 of their headers */
+	__le32 index;			/*  56 sections that have ended */
+	__le32 flags;			/*  60 */
+	__le64 position;		/*  64 sector where the section's last op ended, or 0 */
+	__le64 section_ops;		/*  72 in the section so far */
+	__le64 section_data_sectors;	/*  80 */
+	__le64 section_zero_sectors;	/*  88 */
+	__le64 nr_ops;			/*  96 in all sections so far, this one included */
+	__le64 data_sectors;		/* 104 */
+	__le64 zero_sectors;		/* 112 */
+	__u8 zero[8];			/* 120 */
+};					/* 128 */
 
 #endif

@@ -83,7 +83,7 @@ static void a_good_header_passes(void)
 static void each_field_is_checked(void)
 {
 	REFUSED(sequence, cpu_to_le64(9), -EBADMSG, "missing, doubled or moved");
-	REFUSED(kind, cpu_to_le16(7), -EOPNOTSUPP, "kind 7");
+	REFUSED(kind, cpu_to_le16(8), -EOPNOTSUPP, "kind 8");
 	REFUSED(kind, cpu_to_le16(0), -EOPNOTSUPP, "kind 0");
 	REFUSED(kind, cpu_to_le16(TE_FRAME_BEGIN), -EBADMSG, "BEGIN never");
 	REFUSED(flags, cpu_to_le16(TE_FRAME_OPTIONAL), -EBADMSG, "optional");
