@@ -9,35 +9,9 @@
 
 #define SHARED_TIME	0
 
-struct volume {
-	u32 dev_id;
-	u32 creation_time;
-	u64 transaction_id;
-	u64 mapped_blocks;
-	bool dropped;
-	struct te_tree_root tree;
-};
-
-struct te_build {
-	struct te_build_pool pool;
-	struct te_store store;
-	struct te_tree tree;		/* of the volume that is arriving */
-	struct volume *volumes;		/* in order of arrival; the last is the arriving one */
-	size_t nr_volumes;
-	size_t room;
-	bool arriving;
-	u64 next_virtual;		/* the next piece starts here or behind */
-	u64 next_pool;			/* so do new pool blocks: none is given twice */
-	u8 *ids;			/* bit map of device ids in use */
-	u64 used_blocks;
-	u64 used_data_blocks;
-	struct thin_disk_superblock superblock;
-};
-
-struct te_build *te_build_create(int fd, const char *name, const struct te_build_pool *pool)
+static struct te_build *new_build(int fd, const char *name, const struct te_build_pool *pool)
 {
 	struct te_build *build = te_alloc(sizeof(*build));
-	static const u8 zeros[THIN_METADATA_BLOCK_BYTES];
 
 	if (!build)
 		goto no_memory;
@@ -51,13 +25,10 @@ struct te_build *te_build_create(int fd, const char *name, const struct te_build
 		goto bad_store;
 	if (te_tree_init(&build->tree, &build->store, sizeof(__le64), true))
 		goto bad_tree;
-	/* Whatever pool there was ends here, before its blocks are overwritten. */
-	if (te_store_write_superblock(&build->store, zeros) || te_store_sync(&build->store))
-		goto bad_device;
+	if (pool->kept_from && pool->kept_from < build->store.nr_blocks)
+		build->store.kept_from = pool->kept_from;
 	return build;
 
-bad_device:
-	te_tree_exit(&build->tree);
 bad_tree:
 	te_store_exit(&build->store);
 bad_store:
@@ -68,6 +39,31 @@ bad_store:
 no_memory:
 	te_error("no memory to build metadata");
 	te_free(build);
+	return NULL;
+}
+
+struct te_build *te_build_create(int fd, const char *name, const struct te_build_pool *pool)
+{
+	static const u8 zeros[THIN_METADATA_BLOCK_BYTES];
+	struct te_build *build = new_build(fd, name, pool);
+
+	if (!build)
+		return NULL;
+	/* Whatever pool there was ends here, before its blocks are overwritten. */
+	if (!te_store_write_superblock(&build->store, zeros) && !te_store_sync(&build->store))
+		return build;
+	te_build_destroy(build);
+	return NULL;
+}
+
+struct te_build *te_build_go_on(int fd, const char *name, const struct te_build_pool *pool,
+				struct te_pack *state)
+{
+	struct te_build *build = new_build(fd, name, pool);
+
+	if (!build || !te_build_load(build, state))
+		return build;
+	te_build_destroy(build);
 	return NULL;
 }
 
@@ -82,7 +78,7 @@ void te_build_destroy(struct te_build *build)
 	te_free(build);
 }
 
-static struct volume *last_volume(struct te_build *build)
+static struct te_build_tree *last_volume(struct te_build *build)
 {
 	return &build->volumes[build->nr_volumes - 1];
 }
@@ -98,30 +94,34 @@ static int take_id(struct te_build *build, u32 id)
 	return 0;
 }
 
-int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume)
+struct te_build_tree *te_build_add_volume(struct te_build *build, u32 dev_id, bool dropped)
 {
-	int err = volume->dropped ? 0 : take_id(build, volume->dev_id);
-
-	if (err)
-		return err;
+	if (!dropped && take_id(build, dev_id))
+		return NULL;
 	if (build->nr_volumes == build->room) {
 		size_t room = build->room ? build->room * 2 : 64;
-		struct volume *volumes = realloc(build->volumes, room * sizeof(*volumes));
+		struct te_build_tree *volumes = realloc(build->volumes, room * sizeof(*volumes));
 
 		if (!volumes) {
 			te_error("no memory for %zu volumes", room);
-			return -ENOMEM;
+			return NULL;
 		}
 		build->volumes = volumes;
 		build->room = room;
 	}
 	build->nr_volumes++;
-	*last_volume(build) = (struct volume) {
-		.dev_id = volume->dev_id,
-		.creation_time = volume->creation_time,
-		.transaction_id = volume->transaction_id,
-		.dropped = volume->dropped,
-	};
+	*last_volume(build) = (struct te_build_tree) { .dev_id = dev_id, .dropped = dropped };
+	return last_volume(build);
+}
+
+int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume)
+{
+	struct te_build_tree *added = te_build_add_volume(build, volume->dev_id, volume->dropped);
+
+	if (!added)
+		return -EINVAL;
+	added->creation_time = volume->creation_time;
+	added->transaction_id = volume->transaction_id;
 	te_tree_reset(&build->tree);
 	build->arriving = true;
 	build->next_virtual = 0;
@@ -184,7 +184,7 @@ int te_build_copy(struct te_build *build, u32 index, u64 virtual_block, u64 coun
 
 int te_build_volume_end(struct te_build *build, u64 *mapped)
 {
-	struct volume *volume = last_volume(build);
+	struct te_build_tree *volume = last_volume(build);
 	size_t i;
 	int err;
 
@@ -206,7 +206,7 @@ int te_build_volume_end(struct te_build *build, u64 *mapped)
 
 static int by_id(const void *a, const void *b)
 {
-	const struct volume *left = a, *right = b;
+	const struct te_build_tree *left = a, *right = b;
 
 	return left->dev_id < right->dev_id ? -1 : left->dev_id > right->dev_id;
 }
@@ -247,7 +247,7 @@ static void fill_root(const struct te_build *build, size_t i, void *value)
 
 static void fill_details(const struct te_build *build, size_t i, void *value)
 {
-	const struct volume *volume = &build->volumes[i];
+	const struct te_build_tree *volume = &build->volumes[i];
 
 	*(struct thin_disk_details *)value = (struct thin_disk_details) {
 		.mapped_blocks = cpu_to_le64(volume->mapped_blocks),

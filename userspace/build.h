@@ -26,7 +26,7 @@
 #ifndef TE_BUILD_H
 #define TE_BUILD_H
 
-#include "core/seam.h"
+#include "pack.h"
 
 struct te_build;
 
@@ -36,6 +36,8 @@ struct te_build_pool {
 	u64 nr_metadata_blocks;		/* of the target's metadata device */
 	u64 transaction_id;
 	u32 time;			/* > every volume's creation_time, < 2^24 */
+	u64 kept_from;			/* metadata blocks from here on are left alone as long
+					 * as others are free; 0: none are */
 };
 
 struct te_build_volume {
@@ -53,6 +55,24 @@ struct te_build_volume {
  */
 struct te_build *te_build_create(int fd, const char *name, const struct te_build_pool *pool);
 void te_build_destroy(struct te_build *build);
+
+/*
+ * The state between two calls.  Nodes are never rewritten, so it is what is not in
+ * them yet: the trees' roots, and the right edge of the one that is arriving.
+ * te_build_save first has all that stands on disk.  te_build_go_on reads the nodes,
+ * which must be whole and such as this builder makes.
+ */
+int te_build_save(struct te_build *build, struct te_pack *state);
+size_t te_build_most_state(u64 nr_volumes);		/* bytes */
+struct te_build *te_build_go_on(int fd, const char *name, const struct te_build_pool *pool,
+				struct te_pack *state);
+int te_build_load(struct te_build *build, struct te_pack *state);	/* its part */
+
+/* False once the blocks that were left alone had to be taken. */
+bool te_build_leaves_alone(const struct te_build *build);
+
+/* Where the next data block may be, at least. */
+u64 te_build_next_pool(const struct te_build *build);
 
 int te_build_volume_begin(struct te_build *build, const struct te_build_volume *volume);
 

@@ -93,12 +93,11 @@ static int find_same(struct te_tree *tree, u32 level, struct te_tree_node *node,
 	return 0;
 }
 
-static u32 summarize(struct te_tree *tree, u32 level, struct te_tree_node *node)
+u32 te_tree_summary(const struct te_tree *tree, u32 level, const __le64 *values, u32 nr)
 {
-	const __le64 *values = te_tree_value(tree, level, node, 0);
 	u32 mappings = 0, shared = TE_SUMMARY_SHARED, i;
 
-	for (i = 0; i < node->nr; i++) {
+	for (i = 0; i < nr; i++) {
 		u64 value = le64_to_cpu(values[i]);
 
 		if (level) {
@@ -108,7 +107,7 @@ static u32 summarize(struct te_tree *tree, u32 level, struct te_tree_node *node)
 			shared = 0;
 		}
 	}
-	return (level ? mappings : node->nr) | shared;
+	return (level ? mappings : nr) | shared;
 }
 
 /* Gives the node a block, unless it has one. */
@@ -137,6 +136,7 @@ int te_tree_write(struct te_tree *tree, u32 level, struct te_tree_node *node)
 	if (err)
 		return err;
 	if (tree->mappings)
-		tree->store->summary[node->block] = summarize(tree, level, node);
+		tree->store->summary[node->block] = te_tree_summary(tree, level, te_tree_value(tree, level, node, 0),
+							     node->nr);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct te_store {
 	int fd;
 	const char *name;
 	u64 nr_blocks;			/* of the device */
+	u64 kept_from;			/* blocks from here on hold a checkpoint, until needed */
 	u64 next;			/* block that the next append gets */
 	u64 buffer_first;		/* block at the buffer's start */
 	u32 buffer_blocks;
@@ -56,6 +57,9 @@ void te_store_forget_summaries(struct te_store *store);
  * checksum of its kind (THIN_..._CSUM_XOR): all kinds keep both at one place.
  */
 int te_store_append(struct te_store *store, void *data, u32 csum_xor, u64 *block);
+
+/* Goes on behind [1, next), which stand. */
+void te_store_go_on(struct te_store *store, u64 next);
 
 /* All that was appended is the device's, so that te_store_read_many sees it. */
 int te_store_flush(struct te_store *store);
@@ -167,6 +171,9 @@ u32 te_tree_room(const struct te_tree *tree, u32 level);
 /* Fills in the entries of a node that stands already. */
 int te_tree_fill(struct te_tree *tree, u32 level, struct te_tree_node *node);
 
+/* Of a node of mappings, from its values. */
+u32 te_tree_summary(const struct te_tree *tree, u32 level, const __le64 *values, u32 nr);
+
 /* Gives the node a block, unless it has one. */
 int te_tree_write(struct te_tree *tree, u32 level, struct te_tree_node *node);
 
@@ -230,5 +237,34 @@ int te_space_map_metadata(struct te_store *store, struct te_counts *counts,
 
 /* Blocks that a metadata device of so many blocks spends on its own map. */
 u64 te_space_map_metadata_blocks(u64 nr_metadata_blocks);
+
+/* What has come of the pool so far: build.c's, and build_state.c's. */
+struct te_build_tree {
+	u32 dev_id;
+	u32 creation_time;
+	u64 transaction_id;
+	u64 mapped_blocks;
+	bool dropped;
+	struct te_tree_root tree;
+};
+
+struct te_build {
+	struct te_build_pool pool;
+	struct te_store store;
+	struct te_tree tree;		/* of the volume that is arriving */
+	struct te_build_tree *volumes;	/* in order of arrival; the last is the arriving one */
+	size_t nr_volumes;
+	size_t room;
+	bool arriving;
+	u64 next_virtual;		/* the next piece starts here or behind */
+	u64 next_pool;			/* so do new pool blocks: none is given twice */
+	u8 *ids;			/* bit map of device ids in use */
+	u64 used_blocks;
+	u64 used_data_blocks;
+	struct thin_disk_superblock superblock;
+};
+
+/* Room for one more volume, whose device id, unless it is dropped, was not in use. */
+struct te_build_tree *te_build_add_volume(struct te_build *build, u32 dev_id, bool dropped);
 
 #endif

@@ -28,6 +28,7 @@ int te_store_init(struct te_store *store, int fd, const char *name, u64 nr_block
 		.fd = fd,
 		.name = name,
 		.nr_blocks = nr_blocks,
+		.kept_from = nr_blocks,
 		.next = THIN_SUPERBLOCK_LOCATION + 1,
 		.buffer_first = THIN_SUPERBLOCK_LOCATION + 1,
 	};
@@ -123,6 +124,25 @@ int te_store_flush(struct te_store *store)
 	return 0;
 }
 
+void te_store_go_on(struct te_store *store, u64 next)
+{
+	store->next = next;
+	store->buffer_first = next;
+	store->buffer_blocks = 0;
+}
+
+/* Block 0 tells of what is kept: it is zeros before the first of these is overwritten. */
+static int take_kept(struct te_store *store)
+{
+	static const u8 zeros[THIN_METADATA_BLOCK_BYTES];
+	int err = te_store_write_superblock(store, zeros);
+
+	if (!err)
+		err = te_store_sync(store);
+	store->kept_from = store->nr_blocks;
+	return err;
+}
+
 int te_store_append(struct te_store *store, void *data, u32 csum_xor, u64 *block)
 {
 	struct block_head *head = data;
@@ -132,6 +152,11 @@ int te_store_append(struct te_store *store, void *data, u32 csum_xor, u64 *block
 		te_error("%s: the metadata does not fit: all of its %s are used; give a larger device",
 			 store->name, te_bytes(store->nr_blocks * THIN_METADATA_BLOCK_BYTES));
 		return -ENOSPC;
+	}
+	if (store->next == store->kept_from) {
+		err = take_kept(store);
+		if (err)
+			return err;
 	}
 	if (store->buffer_blocks == TE_STORE_BUFFER_BLOCKS) {
 		err = te_store_flush(store);

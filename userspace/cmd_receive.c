@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "checkpoint.h"
 #include "cmd.h"
 #include "interrupt.h"
 #include "listing.h"
 #include "progress.h"
 #include "receive.h"
 #include "receive_list.h"
+#include "receive_status.h"
 #include "say.h"
 #include "stream_read.h"
 #include "threads.h"
@@ -19,11 +21,31 @@ struct options {
 	const char *metadata;
 	const char *data;
 	struct te_choice choice;
-	unsigned int threads;
-	bool force;
+	struct te_receive_options receive;
+	bool status;
 	bool dry;
 	bool json;
 };
+
+/* A number of bytes, with K, M or G for their powers of 1024; or none. */
+static enum te_exit take_window(const char *text, u64 *bytes)
+{
+	static const char units[] = "KMG";
+	const char *rest = "", *unit;
+
+	if (!strcmp(text, "none")) {
+		*bytes = TE_WINDOW_NONE;
+		return TE_EXIT_DONE;
+	}
+	te_parse_number(text, '\0', 1ULL << 33, bytes, &rest);
+	unit = rest != text && *rest ? strchr(units, *rest) : NULL;
+	if (unit)
+		*bytes <<= 10 * (unit - units + 1);
+	if (*bytes && (unit ? !rest[1] : rest != text && !*rest))
+		return TE_EXIT_DONE;
+	te_error("--checkpoint takes a size such as 256M, or none, not '%s'", text);
+	return TE_EXIT_USAGE;
+}
 
 static enum te_exit take_option(struct options *options, int c)
 {
@@ -44,11 +66,17 @@ static enum te_exit take_option(struct options *options, int c)
 		return te_words_add(&options->choice.renames, optarg) ? TE_EXIT_FAILED :
 									TE_EXIT_DONE;
 	case 't':
-		return te_threads_parse(optarg, &options->threads) ? TE_EXIT_USAGE : TE_EXIT_DONE;
+		return te_threads_parse(optarg, &options->receive.threads) ? TE_EXIT_USAGE :
+									    TE_EXIT_DONE;
+	case 'c':
+		return take_window(optarg, &options->receive.window_bytes);
+	case 's':
+		options->status = true;
+		break;
 	case 'p':
 		return te_progress_option(optarg) ? TE_EXIT_DONE : TE_EXIT_USAGE;
 	case 'f':
-		options->force = true;
+		options->receive.force = true;
 		break;
 	case 'n':
 		options->dry = true;
@@ -71,6 +99,8 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "volume", required_argument, NULL, 'v' },
 		{ "rename", required_argument, NULL, 'r' },
 		{ "threads", required_argument, NULL, 't' },
+		{ "checkpoint", required_argument, NULL, 'c' },
+		{ "status", no_argument, NULL, 's' },
 		{ "progress", required_argument, NULL, 'p' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
@@ -84,7 +114,7 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		if (exit != TE_EXIT_DONE)
 			return exit;
 	}
-	if (optind != argc || !options->metadata || !options->data)
+	if (optind != argc || !options->metadata || (!options->data && !options->status))
 		return te_usage(&te_cmd_receive);
 	return TE_EXIT_DONE;
 }
@@ -111,10 +141,13 @@ static int receive_into(struct options *options, int fd, const char *name,
 	struct te_receive_totals totals;
 	int err;
 
+	if (options->dry && target->interrupted) {
+		te_error("%s holds an interrupted receive: --status tells of it", options->metadata);
+		return -EEXIST;
+	}
 	if (options->dry)
 		return te_receive_list(fd, name, target, &options->choice, options->json);
-	err = te_receive(fd, name, target, &options->choice, options->threads, options->force,
-			 &totals);
+	err = te_receive(fd, name, target, &options->choice, &options->receive, &totals);
 	if (err)
 		return err;
 	if (!options->json) {
@@ -130,17 +163,26 @@ static enum te_exit receive(struct options *options)
 	struct te_target target;
 	const char *name;
 	int fd, err;
+	bool kept;
 
+	if (options->status)
+		return te_receive_status(options->metadata, options->json) ? TE_EXIT_FAILED :
+									      TE_EXIT_DONE;
 	te_interrupt_catch();
 	fd = te_stream_open(options->input, &name);
 	if (fd < 0)
 		return TE_EXIT_FAILED;
-	err = te_target_open(&target, options->metadata, options->data, options->force);
+	err = te_target_open(&target, options->metadata, options->data, options->receive.force);
 	if (!err) {
 		err = receive_into(options, fd, name, &target);
+		kept = err && !options->dry && te_checkpoint_is_there(target.metadata.fd);
 		if (err == -EINTR)
-			te_error("interrupted: nothing was received into %s and %s",
+			te_error(kept ? "interrupted while receiving into %s and %s" :
+					"interrupted: nothing was received into %s and %s",
 				 options->metadata, options->data);
+		if (kept)
+			te_note("what has arrived is kept; `thinexport receive --status --metadata %s` tells how to go on",
+				options->metadata);
 		te_target_close(&target);
 	}
 	if (fd != STDIN_FILENO)
@@ -150,7 +192,7 @@ static enum te_exit receive(struct options *options)
 
 static enum te_exit run(int argc, char **argv)
 {
-	struct options options = { .threads = te_threads_usable() };
+	struct options options = { .receive.threads = te_threads_usable() };
 	enum te_exit exit = parse(argc, argv, &options);
 
 	if (exit == TE_EXIT_DONE)
@@ -170,6 +212,10 @@ const struct te_cmd te_cmd_receive = {
 		"      --rename OLD=NEW gives a volume (ID or NAME) another name, or, when\n"
 		"                       NEW is a number, another device id; may be repeated\n"
 		"      --force          overwrite what either holds\n"
+		"      --status         tells of an interrupted receive, by --metadata alone, and\n"
+		"                       prints the token for send --resume\n"
+		"      --checkpoint SIZE|none\n"
+		"                       how much may come between two places that are kept\n"
 		"      --threads N      that decode at once; all processors without it\n"
 		"      --progress auto|json|none\n"
 		"                       on a terminal; as JSON lines on stderr; not at all\n"

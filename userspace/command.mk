@@ -21,11 +21,11 @@ COMMAND_SRC += dm dm_call lock lvm_lock mark record peek moment crew watchdog wi
 # ... or any other source
 COMMAND_SRC += image metadata_cache source source_devices source_view source_any source_options
 # ... surveyed, planned, read, sent
-COMMAND_SRC += survey sharer plan batch send_frames send send_list part output
+COMMAND_SRC += survey sharer plan batch send_fill send_frames send send_list part output
 # The stream
 COMMAND_SRC += threads codec codec_zlib codec_zstd frame resume catalog ops_frame stream_write stream_check unpack stream_read
 # Back: placement and metadata
-COMMAND_SRC += choice choice_scan room receive receive_list target place build build_node build_tree build_copy build_store build_count build_space_map
+COMMAND_SRC += choice choice_scan room pack checkpoint receive_state receive_keep receive receive_list receive_status target place build build_node build_tree build_copy build_store build_state build_count build_space_map
 # Told and compared
 COMMAND_SRC += dump info info_stream info_source mapping verify_against verify_report
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)

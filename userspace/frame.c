@@ -112,8 +112,9 @@ static int check_codec(const struct te_frame_header *header, char *why, size_t b
 		return -EOPNOTSUPP;
 	}
 	if (header->codec != TE_CODEC_NONE && tells_version(le16_to_cpu(header->kind))) {
-		snprintf(why, bytes, "is %s and encoded by %s, which that kind never is",
-			 te_frame_kind_name(le16_to_cpu(header->kind)), codec->name);
+		snprintf(why, bytes, "is %s and encoded by %s, which %s never is",
+			 te_frame_kind_name(le16_to_cpu(header->kind)), codec->name,
+			 te_frame_kind_name(le16_to_cpu(header->kind)));
 		return -EBADMSG;
 	}
 	return 0;

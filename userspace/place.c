@@ -359,6 +359,99 @@ int te_place_write(struct te_place_writer *place, const void *data, u64 bytes)
 	return err;
 }
 
+static int flush(const struct te_place_writer *place)
+{
+	int err;
+
+	if (!fdatasync(place->fd))
+		return 0;
+	err = -errno;
+	te_error("%s: cannot flush to disk: %s", place->name, strerror(-err));
+	return err;
+}
+
+/* Waits until no chunk is on its way. */
+static int drain(struct te_place_writer *place)
+{
+	unsigned int i;
+	int err;
+
+	pthread_mutex_lock(&place->lock);
+	for (i = 0; i < place->nr_chunks; i++)
+		while (place->chunks[i].busy)
+			pthread_cond_wait(&place->changed, &place->lock);
+	err = place->error;
+	pthread_mutex_unlock(&place->lock);
+	return err ? say_error(place) : 0;
+}
+
+/* What the chunk has so far: whole units of the device, which the next write makes good. */
+static int write_begun(struct te_place_writer *place)
+{
+	struct chunk begun = *chunk_of(place, place->filled);
+	int err;
+
+	if (!begun.used)
+		return 0;
+	if (!place->is_file) {
+		size_t whole = round_up(begun.used, (size_t)ALIGN_BYTES);
+
+		memset(begun.bytes + begun.used, 0, whole - begun.used);
+		begun.used = whole;
+	}
+	err = write_chunk(place, &begun);
+	if (!err)
+		return 0;
+	note_error(place, err, begun.offset);
+	return say_error(place);
+}
+
+int te_place_settle(struct te_place_writer *place)
+{
+	int err = drain(place);
+
+	if (!err)
+		err = write_begun(place);
+	return err ? err : flush(place);
+}
+
+u64 te_place_position(const struct te_place_writer *place)
+{
+	return place->position;
+}
+
+static bool is_zero(const u8 *bytes, size_t nr)
+{
+	return !bytes[0] && !memcmp(bytes, bytes + 1, nr - 1);
+}
+
+int te_place_go_on(struct te_place_writer *place, u64 position)
+{
+	struct chunk *chunk = chunk_of(place, place->filled);
+	size_t at, whole;
+
+	if (position > place->end) {
+		te_error("%s is smaller than what was written to it", place->name);
+		return -ENOSPC;
+	}
+	place->position = position;
+	chunk->used = position % place->chunk_bytes;
+	chunk->offset = position - chunk->used;
+	whole = round_up(chunk->used, (size_t)ALIGN_BYTES);
+	if (pread(place->fd, chunk->bytes, whole, (off_t)chunk->offset) < (ssize_t)chunk->used) {
+		te_error("%s: cannot read back byte %llu: %s", place->name,
+			 (unsigned long long)chunk->offset, strerror(errno));
+		return -EIO;
+	}
+	for (at = 0; at < chunk->used; at += UNIT_BYTES) {
+		size_t left = chunk->used - at;
+
+		chunk->has_data[at / UNIT_BYTES] =
+			!is_zero(chunk->bytes + at, left < UNIT_BYTES ? left : UNIT_BYTES);
+	}
+	return 0;
+}
+
 int te_place_finish(struct te_place_writer *place)
 {
 	int err = 0;
@@ -370,9 +463,5 @@ int te_place_finish(struct te_place_writer *place)
 		return err;
 	if (place->error)
 		return say_error(place);
-	if (fdatasync(place->fd)) {
-		err = -errno;
-		te_error("%s: cannot flush to disk: %s", place->name, strerror(-err));
-	}
-	return err;
+	return flush(place);
 }

@@ -25,6 +25,13 @@ u64 te_place_next_block(const struct te_place_writer *place);
 /* 0 or -errno after one sentence; -ENOSPC beyond nr_data_blocks.  NULL data: zeros. */
 int te_place_write(struct te_place_writer *place, const void *data, u64 bytes);
 
+/* All that was given is on disk, the last of it in a write that is made again later. */
+int te_place_settle(struct te_place_writer *place);
+
+/* Before the first write: what is before `position`, in bytes, stands on the device. */
+int te_place_go_on(struct te_place_writer *place, u64 position);
+u64 te_place_position(const struct te_place_writer *place);
+
 /* All on disk (fdatasync), or the error that any write before had. */
 int te_place_finish(struct te_place_writer *place);
 

@@ -16,30 +16,20 @@
 #include <inttypes.h>
 
 #include <thinexport/thin_disk.h>
-#include "build.h"
 #include "interrupt.h"
-#include "place.h"
 #include "progress.h"
+#include "receive_keep.h"
 #include "room.h"
 #include "say.h"
 #include "stream_read.h"
 
 #define SECTOR_BYTES	512u
 
-/* Consecutive virtual sectors that go to consecutive sectors of the data device. */
-struct run {
-	u64 start;			/* sectors into the volume */
-	u64 sectors;			/* 0: there is none */
-	u64 pool_block;			/* where it starts */
-	bool shared;
-};
-
 struct receive {
 	const char *name;		/* of the stream */
 	const struct te_target *target;
 	struct te_choice *choice;
-	unsigned int threads;
-	bool force;
+	const struct te_receive_options *options;
 	struct te_receive_totals *totals;
 	struct te_stream_reader *reader;
 	struct te_begin begin;
@@ -47,17 +37,8 @@ struct receive {
 	struct te_build *build;
 	u32 block_sectors;
 	u64 provisioned_sectors;	/* that BEGIN announced */
-	u64 received_sectors;
-
-	/* Of the volume that is arriving. */
-	u32 dev_id;			/* in the stream */
-	enum te_choice_use use;
-	u64 skipped_sectors;		/* provisioned there, and not received */
-	bool has_parent;
-	u32 parent;
-	u64 volume_sectors;		/* that it announced to map */
-	u64 position;			/* sectors: what is before it is told to the builder */
-	struct run run;
+	struct te_receive_state at;	/* behind the last record */
+	struct te_receive_keeper *keeper;
 };
 
 static u64 to_bytes(u64 sectors)
@@ -73,16 +54,22 @@ static void take_begin(struct receive *receive, const struct te_begin *begin)
 	receive->provisioned_sectors = le64_to_cpu(begin->provisioned_sectors);
 }
 
-/* From here on the target is changed. */
-static int begin_pool(struct receive *receive, const struct te_room *room)
+static struct te_build_pool pool_of(const struct receive *receive, const struct te_room *room)
 {
-	struct te_build_pool pool = {
+	return (struct te_build_pool) {
 		.block_sectors = room->block_sectors,
 		.nr_data_blocks = room->data_blocks,
 		.nr_metadata_blocks = room->metadata_blocks,
 		.transaction_id = le64_to_cpu(receive->begin.transaction_id),
 		.time = le32_to_cpu(receive->begin.max_creation_time) + 1,
+		.kept_from = te_receive_keeper_from(receive->keeper),
 	};
+}
+
+/* From here on the target is changed. */
+static int begin_pool(struct receive *receive, const struct te_room *room)
+{
+	struct te_build_pool pool = pool_of(receive, room);
 	int err;
 
 	/*
@@ -93,7 +80,7 @@ static int begin_pool(struct receive *receive, const struct te_room *room)
 					 receive->target->metadata.path, &pool);
 	if (!receive->build)
 		return -EIO;
-	err = receive->force ? te_target_wipe(receive->target) : 0;
+	err = receive->options->force ? te_target_wipe(receive->target) : 0;
 	if (err)
 		return err;
 	receive->place = te_place_create(receive->target->data.fd, receive->target->data.path,
@@ -101,8 +88,34 @@ static int begin_pool(struct receive *receive, const struct te_room *room)
 	return receive->place ? 0 : -EIO;
 }
 
-static int take_catalog(struct receive *receive, const struct te_catalog *catalog)
+/* Goes on where an earlier receive was interrupted: RESUME is just of its place. */
+static int take_resume(struct receive *receive)
 {
+	struct te_receive_kept *kept = te_receive_keeper_kept(receive->keeper);
+	struct te_build_pool pool;
+	struct te_room room;
+
+	take_begin(receive, &kept->before.begin);
+	receive->at = kept->state;
+	*receive->totals = kept->totals;
+	te_room_measure(&room, receive->target, &receive->begin, receive->choice);
+	pool = pool_of(receive, &room);
+	receive->build = te_build_go_on(receive->target->metadata.fd,
+					receive->target->metadata.path, &pool, &kept->slot);
+	if (!receive->build)
+		return -EIO;
+	receive->place = te_place_create(receive->target->data.fd, receive->target->data.path,
+					 pool.block_sectors, pool.nr_data_blocks);
+	if (!receive->place)
+		return -EIO;
+	te_progress_begin(TE_PROGRESS_RECEIVE, to_bytes(receive->provisioned_sectors -
+							receive->at.received_sectors));
+	return te_place_go_on(receive->place, kept->position);
+}
+
+static int take_catalog(struct receive *receive, const struct te_record *record)
+{
+	const struct te_catalog *catalog = te_stream_catalog(receive->reader);
 	u32 newest = le32_to_cpu(receive->begin.max_creation_time);
 	struct te_room room;
 	int err;
@@ -117,6 +130,9 @@ static int take_catalog(struct receive *receive, const struct te_catalog *catalo
 		return err;
 	te_room_measure(&room, receive->target, &receive->begin, receive->choice);
 	err = te_room_check(&room, receive->target);
+	if (!err && catalog->plan)
+		err = te_receive_keeper_begin(receive->keeper, &room, &receive->begin, record,
+					      receive->choice);
 	if (!err)
 		err = begin_pool(receive, &room);
 	if (!err)
@@ -135,26 +151,28 @@ static int take_volume(struct receive *receive, const struct te_volume_begin *vo
 		.dropped = chosen->use != TE_CHOICE_WANTED,
 	};
 
-	receive->dev_id = le32_to_cpu(volume->dev_id);
-	receive->use = chosen->use;
-	receive->skipped_sectors = 0;
+	if (begin.creation_time > receive->at.newest_creation_time)
+		receive->at.newest_creation_time = begin.creation_time;
+	receive->at.dev_id = le32_to_cpu(volume->dev_id);
+	receive->at.use = chosen->use;
+	receive->at.skipped_sectors = 0;
 	if (le32_to_cpu(volume->parent_kind) == TE_PARENT_BASE) {
 		te_error("%s: volume %u is told as what changed since a base, which a new pool does not hold: receive a stream sent without a base",
-			 receive->name, receive->dev_id);
+			 receive->name, receive->at.dev_id);
 		return -EOPNOTSUPP;
 	}
-	receive->has_parent = le32_to_cpu(volume->parent_kind) == TE_PARENT_VOLUME;
-	receive->parent = le32_to_cpu(volume->parent_index);
-	receive->volume_sectors = le64_to_cpu(volume->provisioned_sectors);
-	receive->position = 0;
-	receive->run = (struct run) { .sectors = 0 };
+	receive->at.has_parent = le32_to_cpu(volume->parent_kind) == TE_PARENT_VOLUME;
+	receive->at.parent = le32_to_cpu(volume->parent_index);
+	receive->at.volume_sectors = le64_to_cpu(volume->provisioned_sectors);
+	receive->at.position = 0;
+	receive->at.run = (struct te_receive_run) { .sectors = 0 };
 	return te_build_volume_begin(receive->build, &begin);
 }
 
 static int refuse_cut(const struct receive *receive, u64 sector)
 {
 	te_error("%s: volume %u: what it has at sector %" PRIu64 " begins or ends inside a block of %s",
-		 receive->name, receive->dev_id, sector, te_bytes(to_bytes(receive->block_sectors)));
+		 receive->name, receive->at.dev_id, sector, te_bytes(to_bytes(receive->block_sectors)));
 	return -EBADMSG;
 }
 
@@ -172,15 +190,15 @@ static int refuse_odd(const struct receive *receive, const struct te_op *op)
 /* Blocks that no wanted volume has: they are not written, and mapped nowhere. */
 static bool skips(const struct receive *receive, bool shared)
 {
-	return receive->use == TE_CHOICE_IGNORED ||
-	       (receive->use == TE_CHOICE_NEEDED && !shared);
+	return receive->at.use == TE_CHOICE_IGNORED ||
+	       (receive->at.use == TE_CHOICE_NEEDED && !shared);
 }
 
 static int copy(struct receive *receive, u32 source, u64 from, u64 to)
 {
 	u64 block = from / receive->block_sectors;
 
-	if (receive->use == TE_CHOICE_IGNORED)
+	if (receive->at.use == TE_CHOICE_IGNORED)
 		return 0;
 	return te_build_copy(receive->build, source, block, to / receive->block_sectors - block);
 }
@@ -188,18 +206,18 @@ static int copy(struct receive *receive, u32 source, u64 from, u64 to)
 /* What stands between the position and `sector` is as in the parent. */
 static int fill_gap(struct receive *receive, u64 sector)
 {
-	u64 from = receive->position;
+	u64 from = receive->at.position;
 
-	receive->position = sector;
-	if (!receive->has_parent || from == sector)
+	receive->at.position = sector;
+	if (!receive->at.has_parent || from == sector)
 		return 0;
-	return copy(receive, receive->parent, from, sector);
+	return copy(receive, receive->at.parent, from, sector);
 }
 
 /* Tells the builder of the run that has come to its end. */
 static int end_run(struct receive *receive)
 {
-	struct run run = receive->run;
+	struct te_receive_run run = receive->at.run;
 	u64 end = run.start + run.sectors;
 	int err;
 
@@ -207,13 +225,13 @@ static int end_run(struct receive *receive)
 		return 0;
 	if (end % receive->block_sectors)
 		return refuse_cut(receive, end);
-	receive->run.sectors = 0;
+	receive->at.run.sectors = 0;
 	err = fill_gap(receive, run.start);
-	receive->position = end;
+	receive->at.position = end;
 	if (err)
 		return err;
 	if (skips(receive, run.shared)) {
-		receive->skipped_sectors += run.sectors;
+		receive->at.skipped_sectors += run.sectors;
 		return 0;
 	}
 	return te_build_map(receive->build, run.start / receive->block_sectors, run.pool_block,
@@ -240,14 +258,14 @@ static int take_blocks(struct receive *receive, const struct te_op *op, const vo
 {
 	u64 offset = le64_to_cpu(op->offset), length = le64_to_cpu(op->length);
 	bool shared = le16_to_cpu(op->flags) & TE_OP_SHARED;
-	struct run *run = &receive->run;
+	struct te_receive_run *run = &receive->at.run;
 	int err = 0;
 
 	if (!run->sectors || run->start + run->sectors != offset || run->shared != shared) {
 		err = end_run(receive);
 		if (!err && offset % receive->block_sectors)
 			err = refuse_cut(receive, offset);
-		*run = (struct run) {
+		*run = (struct te_receive_run) {
 			.start = offset,
 			.pool_block = te_place_next_block(receive->place),
 			.shared = shared,
@@ -255,13 +273,13 @@ static int take_blocks(struct receive *receive, const struct te_op *op, const vo
 	}
 	if (err)
 		return err;
-	if (length > receive->provisioned_sectors - receive->received_sectors) {
+	if (length > receive->provisioned_sectors - receive->at.received_sectors) {
 		te_error("%s: more data arrives than the %s it announced", receive->name,
 			 te_bytes(to_bytes(receive->provisioned_sectors)));
 		return -EBADMSG;
 	}
 	run->sectors += length;
-	receive->received_sectors += length;
+	receive->at.received_sectors += length;
 	te_progress_add(to_bytes(length));
 	return place(receive, data, to_bytes(length), shared);
 }
@@ -276,7 +294,7 @@ static int take_reference(struct receive *receive, const struct te_op *op)
 		err = end_run(receive);
 	if (!err)
 		err = fill_gap(receive, offset);
-	receive->position = end;
+	receive->at.position = end;
 	if (err || le16_to_cpu(op->kind) == TE_OP_UNMAP)
 		return err;
 	return copy(receive, le32_to_cpu(op->source), offset, end);
@@ -311,9 +329,9 @@ static int take_ops(struct receive *receive, const struct te_record *record)
 /* Of a dropped volume what was skipped counts too; an ignored one maps nothing. */
 static bool maps_as_announced(const struct receive *receive, u64 mapped)
 {
-	return receive->use == TE_CHOICE_IGNORED ||
-	       mapped * receive->block_sectors + receive->skipped_sectors ==
-		       receive->volume_sectors;
+	return receive->at.use == TE_CHOICE_IGNORED ||
+	       mapped * receive->block_sectors + receive->at.skipped_sectors ==
+		       receive->at.volume_sectors;
 }
 
 static int take_volume_end(struct receive *receive)
@@ -328,21 +346,21 @@ static int take_volume_end(struct receive *receive)
 		err = te_build_volume_end(receive->build, &mapped);
 	if (err)
 		return err;
-	receive->totals->nr_volumes += receive->use == TE_CHOICE_WANTED;
+	receive->totals->nr_volumes += receive->at.use == TE_CHOICE_WANTED;
 	if (maps_as_announced(receive, mapped))
 		return 0;
-	te_error("%s: volume %u maps %s, not the %s it announced", receive->name, receive->dev_id,
-		 te_bytes(mapped * to_bytes(receive->block_sectors) + to_bytes(receive->skipped_sectors)),
-		 te_bytes(to_bytes(receive->volume_sectors)));
+	te_error("%s: volume %u maps %s, not the %s it announced", receive->name, receive->at.dev_id,
+		 te_bytes(mapped * to_bytes(receive->block_sectors) + to_bytes(receive->at.skipped_sectors)),
+		 te_bytes(to_bytes(receive->at.volume_sectors)));
 	return -EBADMSG;
 }
 
 static int take_end(struct receive *receive)
 {
-	if (receive->received_sectors == receive->provisioned_sectors)
+	if (receive->at.received_sectors == receive->provisioned_sectors)
 		return 0;
 	te_error("%s: it brought %s of data, not the %s it announced", receive->name,
-		 te_bytes(to_bytes(receive->received_sectors)),
+		 te_bytes(to_bytes(receive->at.received_sectors)),
 		 te_bytes(to_bytes(receive->provisioned_sectors)));
 	return -EBADMSG;
 }
@@ -354,7 +372,7 @@ static int take_record(struct receive *receive, const struct te_record *record)
 		take_begin(receive, record->begin);
 		break;
 	case TE_RECORD_CATALOG:
-		return take_catalog(receive, te_stream_catalog(receive->reader));
+		return take_catalog(receive, record);
 	case TE_RECORD_VOLUME:
 		return take_volume(receive, record->volume);
 	case TE_RECORD_OPS:
@@ -364,23 +382,42 @@ static int take_record(struct receive *receive, const struct te_record *record)
 	case TE_RECORD_END:
 		return take_end(receive);
 	case TE_RECORD_RESUME:
+		return receive->target->interrupted ? take_resume(receive) : 0;
 	case TE_RECORD_SKIPPED:
 		break;
 	}
 	return 0;
 }
 
+static int keep(struct receive *receive, bool now)
+{
+	return te_receive_keep(receive->keeper, now, receive->build, receive->place, &receive->at,
+			       receive->totals);
+}
+
+/* What was interrupted between two records is kept as it is. */
 static int take_stream(struct receive *receive)
 {
 	struct te_record record;
 	int more, err;
 
-	while ((more = te_stream_next(receive->reader, &record)) == 1) {
-		err = te_interrupted() ? -EINTR : take_record(receive, &record);
+	for (;;) {
+		more = te_stream_next(receive->reader, &record);
+		if (more == 1 && te_interrupted())
+			more = -EINTR;
+		if (more < 0)
+			keep(receive, true);
+		if (more != 1)
+			return more;
+		err = take_record(receive, &record);
+		/* Behind END there is nothing to go on with. */
+		if (!err && record.kind != TE_RECORD_END &&
+		    te_receive_keeper_note(receive->keeper, receive->reader,
+						   to_bytes(receive->at.received_sectors)))
+			err = keep(receive, false);
 		if (err)
 			return err;
 	}
-	return more;
 }
 
 static void sum_up(struct receive *receive, u64 placed_blocks)
@@ -410,6 +447,8 @@ static int finish(struct receive *receive)
 	if (!err)
 		err = te_build_commit(receive->build);
 	if (!err)
+		te_receive_keeper_wipe(receive->keeper, receive->build);
+	if (!err)
 		sum_up(receive, placed_blocks);
 	return err;
 }
@@ -423,7 +462,9 @@ static int receive_stream(struct receive *receive, int fd)
 		te_error("no memory to read %s", receive->name);
 		return -ENOMEM;
 	}
-	err = te_stream_reader_use_threads(receive->reader, receive->threads);
+	err = te_receive_keeper_open(receive->keeper, receive->reader, receive->choice);
+	if (!err)
+		err = te_stream_reader_use_threads(receive->reader, receive->options->threads);
 	if (!err)
 		err = take_stream(receive);
 	te_stream_reader_destroy(receive->reader);
@@ -436,21 +477,27 @@ static int receive_stream(struct receive *receive, int fd)
 }
 
 int te_receive(int fd, const char *name, const struct te_target *target,
-	       struct te_choice *choice, unsigned int threads, bool force,
+	       struct te_choice *choice, const struct te_receive_options *options,
 	       struct te_receive_totals *totals)
 {
 	struct receive receive = {
 		.name = name,
 		.target = target,
 		.choice = choice,
-		.threads = threads,
-		.force = force,
+		.options = options,
 		.totals = totals,
 	};
 	int err = te_target_check_stream(target, fd, name);
 
-	if (!err)
-		err = te_choice_scan(choice, fd, name);
 	*totals = (struct te_receive_totals) { .nr_volumes = 0 };
-	return err ? err : receive_stream(&receive, fd);
+	if (!err && !target->interrupted)
+		err = te_choice_scan(choice, fd, name);
+	if (err)
+		return err;
+	receive.keeper = te_receive_keeper_create(target, options->window_bytes);
+	if (!receive.keeper)
+		return -ENOMEM;
+	err = receive_stream(&receive, fd);
+	te_receive_keeper_destroy(receive.keeper);
+	return err;
 }

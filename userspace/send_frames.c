@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "interrupt.h"
 #include "say.h"
+#include "send_fill.h"
 
 #define SECTOR_BYTES	512u
 
@@ -22,22 +23,12 @@
 /* Data pieces in a frame at most: one a block, and one of a block begun before. */
 #define FRAME_EXTENTS	(TE_OPS_FRAME_DATA / (THIN_DATA_BLOCK_MIN_SECTORS * SECTOR_BYTES) + 1)
 
-/* An op, or for DATA a part of one: whole blocks, unless a block exceeds a frame. */
-struct piece {
-	enum te_op_kind kind;
-	bool shared;
-	bool went;			/* before where to start: only its bytes count */
-	u32 source;			/* SHARE: index in the plan's order */
-	u64 offset;			/* bytes into the volume */
-	u64 bytes;
-};
-
 /* A frame on its way.  The planner's, then the workers' (`to_read` under the lock), ... */
 struct slot {
 	size_t volume;
 	bool last;
 	size_t nr_pieces, nr_went;	/* of the pieces, the first ones went before */
-	struct piece *pieces;
+	struct te_send_piece *pieces;
 	u64 read_bytes;
 	size_t to_read;			/* extents that are not there yet */
 	struct te_ops_frame frame;
@@ -90,69 +81,6 @@ static struct te_batch *planned_batch(struct te_send_frames *frames)
 	return &frames->batches[frames->queued % ARRAY_SIZE(frames->batches)];
 }
 
-static bool all_zero(const u8 *data, size_t bytes)
-{
-	static const u8 zeros[16];
-
-	/* Units are multiples of 4 KiB: each byte equals the one 16 before it. */
-	return !memcmp(data, zeros, 16) && !memcmp(data, data + 16, bytes - 16);
-}
-
-static void add_op(struct slot *slot, const struct piece *piece, enum te_op_kind kind, u64 offset,
-		   u64 bytes)
-{
-	bool provisions = kind == TE_OP_DATA || kind == TE_OP_ZERO;
-	const struct te_op op = {
-		.offset = cpu_to_le64(offset / SECTOR_BYTES),
-		.length = cpu_to_le64(bytes / SECTOR_BYTES),
-		.source = cpu_to_le32(kind == TE_OP_SHARE ? piece->source : 0),
-		.kind = cpu_to_le16((u16)kind),
-		.flags = cpu_to_le16(provisions && piece->shared ? TE_OP_SHARED : 0),
-	};
-
-	te_ops_frame_add(&slot->frame, &op);
-}
-
-/* DATA or ZERO, block by block; what is not zero moves up to what is before it. */
-static void add_data(struct te_send_frames *frames, struct slot *slot, const struct piece *piece,
-		     const u8 *from)
-{
-	struct te_ops_frame *frame = &slot->frame;
-	u64 unit = frames->block_bytes <= TE_OPS_FRAME_DATA ? frames->block_bytes : piece->bytes;
-	u64 at;
-
-	for (at = 0; at < piece->bytes; at += unit, from += unit) {
-		u8 *to = frame->data + frame->data_bytes;
-		bool zero = all_zero(from, unit);
-
-		add_op(slot, piece, zero ? TE_OP_ZERO : TE_OP_DATA, piece->offset + at, unit);
-		if (zero)
-			continue;
-		if (to != from)
-			memmove(to, from, unit);
-		frame->data_bytes += unit;
-	}
-}
-
-/* Makes the ops of the pieces, whose data is all there. */
-static void fill_frame(struct te_send_frames *frames, struct slot *slot)
-{
-	const u8 *from = slot->frame.data;
-	size_t i;
-
-	te_ops_frame_clear(&slot->frame);
-	for (i = 0; i < slot->nr_pieces; i++) {
-		const struct piece *piece = &slot->pieces[i];
-
-		if (!piece->went && piece->kind != TE_OP_DATA)
-			add_op(slot, piece, piece->kind, piece->offset, piece->bytes);
-		else if (!piece->went)
-			add_data(frames, slot, piece, from);
-		if (piece->kind == TE_OP_DATA)
-			from += piece->bytes;
-	}
-}
-
 /* The first in stream order of those that are complete, of which there is one. */
 static struct slot *first_complete(struct te_send_frames *frames)
 {
@@ -178,7 +106,7 @@ static void pack(struct te_send_frames *frames, struct slot *slot)
 	slot = first_complete(frames);
 	slot->complete = false;
 	pthread_mutex_unlock(&frames->lock);
-	fill_frame(frames, slot);
+	te_send_fill(&slot->frame, slot->pieces, slot->nr_pieces, frames->block_bytes);
 	if (slot->frame.data_bytes)
 		te_packer_pack(packer, &slot->frame);
 	pthread_mutex_lock(&frames->lock);
@@ -311,7 +239,7 @@ static int end_slot(struct te_send_frames *frames, bool last)
 	slot->volume = frames->volume;
 	slot->last = last;
 	if (!slot->to_read) {
-		fill_frame(frames, slot);
+		te_send_fill(&slot->frame, slot->pieces, slot->nr_pieces, frames->block_bytes);
 		pthread_mutex_lock(&frames->lock);
 		slot->ready = true;
 		pthread_cond_signal(&frames->ready);
@@ -338,14 +266,14 @@ static u64 room_for(const struct te_send_frames *frames, const struct slot *slot
 	return frames->block_bytes <= TE_OPS_FRAME_DATA ? room - room % frames->block_bytes : room;
 }
 
-static void put_piece(struct slot *slot, const struct piece *piece)
+static void put_piece(struct slot *slot, const struct te_send_piece *piece)
 {
 	slot->pieces[slot->nr_pieces++] = *piece;
 	slot->nr_went += piece->went;
 }
 
 /* Frames end where pieces do: a place inside one is of another plan. */
-static int look_back(const struct te_send_frames *frames, struct piece *piece)
+static int look_back(const struct te_send_frames *frames, struct te_send_piece *piece)
 {
 	u64 from = frames->from.position * SECTOR_BYTES;
 
@@ -360,7 +288,7 @@ static int look_back(const struct te_send_frames *frames, struct piece *piece)
 	return -EBADMSG;
 }
 
-static void put_data(struct te_send_frames *frames, struct slot *slot, const struct piece *piece,
+static void put_data(struct te_send_frames *frames, struct slot *slot, const struct te_send_piece *piece,
 		     u64 pool_offset)
 {
 	const struct te_extent extent = {
@@ -378,7 +306,7 @@ static void put_data(struct te_send_frames *frames, struct slot *slot, const str
 	slot->read_bytes += piece->bytes;
 }
 
-static int plan_data(struct te_send_frames *frames, struct piece piece, u64 pool_offset)
+static int plan_data(struct te_send_frames *frames, struct te_send_piece piece, u64 pool_offset)
 {
 	u64 bytes = piece.bytes;
 	int err;
@@ -405,7 +333,7 @@ static int plan_data(struct te_send_frames *frames, struct piece piece, u64 pool
 static int plan_op(void *context, const struct te_plan_op *op)
 {
 	struct te_send_frames *frames = context;
-	struct piece piece = {
+	struct te_send_piece piece = {
 		.kind = op->kind,
 		.shared = op->shared,
 		.source = op->source,

@@ -456,6 +456,15 @@ static int check_resume(struct te_stream_check *check, const struct te_resume *r
 	return 0;
 }
 
+static int refuse_begin(struct te_stream_check *check)
+{
+	char id[33];
+
+	te_frame_id_text(check->before->resume.stream_id, id);
+	return refuse(check, -EEXIST, "begins a stream, but the target holds an interrupted receive of stream %s: go on with that (thinexport receive --status prints the token), or overwrite it with --force",
+		      id);
+}
+
 int te_stream_check_frame(struct te_stream_check *check, const struct te_frame_header *header,
 			  const void *raw, u64 digest)
 {
@@ -463,6 +472,8 @@ int te_stream_check_frame(struct te_stream_check *check, const struct te_frame_h
 	size_t table_bytes = le32_to_cpu(header->table_bytes);
 	size_t raw_bytes = le32_to_cpu(header->raw_bytes);
 
+	if (check->before && kind == TE_FRAME_BEGIN)
+		return refuse_begin(check);
 	if (!(check->wanted & 1u << kind))
 		return refuse(check, -EBADMSG, "is %s, which cannot come here",
 			      te_frame_kind_name(kind));

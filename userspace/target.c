@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <thinexport/thin_disk.h>
+#include "checkpoint.h"
 #include "frame.h"
 #include "image.h"
 #include "say.h"
@@ -219,9 +220,12 @@ int te_target_open(struct te_target *target, const char *metadata, const char *d
 		err = open_part(&target->metadata, &metadata_stat, 0);
 	if (!err)
 		err = open_part(&target->data, &data_stat, O_DIRECT);
+	/* The data that has arrived may start with any signature: it is a volume's. */
 	if (!err && !force)
+		target->interrupted = te_checkpoint_is_there(target->metadata.fd);
+	if (!err && !force && !target->interrupted)
 		err = look(&target->metadata);
-	if (!err && !force)
+	if (!err && !force && !target->interrupted)
 		err = look(&target->data);
 	if (err)
 		te_target_close(target);

@@ -18,13 +18,14 @@ struct te_target_part {
 struct te_target {
 	struct te_target_part metadata;
 	struct te_target_part data;
+	bool interrupted;		/* the metadata holds a checkpoint (checkpoint.h) */
 };
 
 /*
  * Opens both so that nobody else has them: a device is claimed, a file locked.
  * Refuses what is in use, read-only, neither device nor file, one and the same,
  * or, unless `force`, holds something (a signature that libblkid knows, a pool's
- * metadata, or a stream).  Files must be there, of the size the pool is to have.
+ * metadata, or a stream); but not what an interrupted receive has left.  Files must be there, of the size the pool is to have.
  * Changes nothing.  0, or -errno after one sentence.
  */
 int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force);

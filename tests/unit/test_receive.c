@@ -159,6 +159,7 @@ static void make_file(const char *path, off_t bytes)
 /* Onto a fresh target of 32 blocks. */
 static int receive(const struct told *told)
 {
+	const struct te_receive_options options = { .threads = 3 };
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
 	struct te_target target;
@@ -169,7 +170,7 @@ static int receive(const struct told *told)
 	make_file(metadata, 1 << 20);
 	make_file(data, 32 * 65536);
 	CHECK_EQ(te_target_open(&target, metadata, data, false), 0);
-	err = te_receive(fd, "it", &target, &choice, 3, false, &totals);
+	err = te_receive(fd, "it", &target, &choice, &options, &totals);
 	te_choice_exit(&choice);
 	te_target_close(&target);
 	close(fd);
