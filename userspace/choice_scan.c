@@ -10,6 +10,13 @@
 #include "say.h"
 #include "stream_read.h"
 
+/*
+ * Of a stream in which more volumes than that need one another it is not followed
+ * who needs whom, and all are needed, as in a pipe: a few bytes that travelled make
+ * one more, so a hostile stream would take what memory there is.
+ */
+#define MOST_NEEDS	(1u << 20)
+
 /* Section `from` is told from, or shares with, `to`, which came before it. */
 struct need {
 	u32 from;
@@ -21,6 +28,7 @@ struct scan {
 	struct need *needs;		/* ascending by `from` */
 	size_t nr_needs;
 	size_t room;
+	bool too_many;
 	u32 *needed_by;			/* by section: 1 + the last that was found to need it */
 	u64 *sectors;			/* by section: in its DATA and ZERO */
 	u64 *shared_sectors;		/* of these, marked shared */
@@ -32,6 +40,9 @@ static int note_need(struct scan *scan, u32 to)
 	if (scan->needed_by[to] == scan->section + 1)
 		return 0;
 	scan->needed_by[to] = scan->section + 1;
+	scan->too_many |= scan->nr_needs == MOST_NEEDS;
+	if (scan->too_many)
+		return 0;
 	if (scan->nr_needs == scan->room) {
 		size_t room = scan->room ? scan->room * 2 : 64;
 		struct need *needs = realloc(scan->needs, room * sizeof(*needs));
@@ -159,7 +170,7 @@ static int scan_stream(struct te_choice *choice, int fd, const char *name)
 	else
 		te_error("no memory to read %s", name);
 	te_progress_end();
-	if (!err)
+	if (!err && !scan.too_many)
 		follow(&scan);
 	te_stream_reader_destroy(reader);
 	free(scan.needs);

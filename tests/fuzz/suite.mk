@@ -51,7 +51,7 @@ $(COVERAGE_BUILD)/%.o: %.c
 
 $(COVERAGE_TEST): $(COVERAGE_BUILD)/%: $(COVERAGE_BUILD)/tests/unit/%.o $(COVERAGE_OBJ)
 	@$(call say,LD)
-	$(Q)$(CC) --coverage $(LDFLAGS) -o $@ $^ $(TE_LIBS)
+	$(Q)$(CC) --coverage $(LDFLAGS) -o $@ $^ $(TE_LIBS) -lz
 
 $(COVERAGE_BIN): $(COVERAGE_BUILD)/replay_%: $(COVERAGE_BUILD)/tests/fuzz/fuzz_%.o \
 		$(COVERAGE_BUILD)/tests/fuzz/replay.o $(COVERAGE_OBJ)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which volumes a choice settles on, and what it refuses in which words. */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "choice.h"
 #include "streams.h"
 #include "unit.h"
@@ -173,6 +176,75 @@ static void a_stream_that_changed_between_two_readings_is_refused(void)
 	te_catalog_destroy(catalog);
 }
 
+#define CROWD	1500u
+
+/* A stream of volumes that are empty, each of which shares with all before it. */
+static int crowd_stream(void)
+{
+	const struct te_codec_choice zstd = { TE_CODEC_ZSTD, 1 };
+	const struct te_begin begin = {
+		.magic = cpu_to_le64(TE_STREAM_MAGIC),
+		.version = cpu_to_le32(TE_STREAM_VERSION),
+		.data_block_sectors = cpu_to_le32(128),
+		.nr_volumes = cpu_to_le32(CROWD),
+	};
+	struct te_catalog *catalog = te_catalog_create(CROWD);
+	int fd = memfd_create("stream", MFD_CLOEXEC);
+	struct te_stream_writer *writer = writer_create(fd, "it", zstd);
+	char *json;
+	u32 i, source;
+
+	CHECK(catalog && writer);
+	catalog->block_sectors = 128;
+	for (i = 0; i < CROWD; i++) {
+		catalog->volumes[i].dev_id = i;
+		catalog->volumes[i].size_from = TE_SIZE_FROM_MAPPINGS;
+	}
+	json = te_catalog_write(catalog);
+	CHECK_EQ(te_stream_write_begin(writer, &begin), 0);
+	CHECK_EQ(te_stream_write_catalog(writer, json), 0);
+	for (i = 0; i < CROWD; i++) {
+		struct te_volume_begin volume = {
+			.index = cpu_to_le32(i), .dev_id = cpu_to_le32(i),
+		};
+
+		CHECK_EQ(te_stream_write_volume(writer, &volume), 0);
+		for (source = 0; source < i; source++) {
+			const struct te_op op = {
+				.offset = cpu_to_le64(128 * source),
+				.length = cpu_to_le64(128),
+				.kind = cpu_to_le16(TE_OP_SHARE),
+				.source = cpu_to_le32(source),
+			};
+
+			CHECK_EQ(writer_op(writer, &op), 0);
+		}
+		CHECK_EQ(writer_volume_end(writer), 0);
+	}
+	CHECK_EQ(te_stream_write_end(writer), 0);
+	writer_destroy(writer);
+	te_catalog_destroy(catalog);
+	free(json);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static void who_needs_whom_takes_bounded_memory(void)
+{
+	struct te_choice choice = { .settled = NULL };
+	int fd = crowd_stream();
+	size_t i;
+
+	CHECK_EQ(te_words_add(&choice.volumes, (char *)"0"), 0);
+	CHECK_EQ(te_choice_scan(&choice, fd, "it"), 0);
+	CHECK(!choice.scanned);
+	CHECK_EQ(choice.nr_wanted, 1);
+	for (i = 1; i < CROWD; i++)
+		CHECK_EQ(choice.settled[i].use, TE_CHOICE_NEEDED);
+	te_choice_exit(&choice);
+	close(fd);
+}
+
 UNIT_MAIN(UNIT(all_are_wanted_when_none_is_named),
 	  UNIT(a_volume_is_named_by_its_id_or_its_name),
 	  UNIT(what_may_mean_several_is_refused),
@@ -182,4 +254,5 @@ UNIT_MAIN(UNIT(all_are_wanted_when_none_is_named),
 	  UNIT(a_rename_that_is_none_is_refused),
 	  UNIT(two_volumes_never_become_one),
 	  UNIT(a_volume_that_is_dropped_keeps_nothing_from_others),
-	  UNIT(a_stream_that_changed_between_two_readings_is_refused))
+	  UNIT(a_stream_that_changed_between_two_readings_is_refused),
+	  UNIT(who_needs_whom_takes_bounded_memory))
