@@ -257,14 +257,19 @@ static int receive(struct received *received, int fd, u8 how)
 		.metadata = { received->metadata.fd, "metadata", received->metadata.bytes, true },
 		.data = { received->data.fd, "data", received->data.bytes, true },
 	};
+	/* With threads, a place is kept behind each record, too. */
+	const struct te_receive_options options = {
+		.threads = how & HOW_THREADS ? 2 : 1,
+		.force = how & HOW_FORCE,
+		.window_bytes = how & HOW_THREADS ? 1 : TE_WINDOW_NONE,
+	};
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
 	int err;
 
 	choose(received, how, &choice);
 	keeps(!lseek(fd, 0, SEEK_SET));
-	err = te_receive(fd, "fuzzed", &target, &choice, how & HOW_THREADS ? 2 : 1,
-			 how & HOW_FORCE, &totals);
+	err = te_receive(fd, "fuzzed", &target, &choice, &options, &totals);
 	te_choice_exit(&choice);
 	return err;
 }
