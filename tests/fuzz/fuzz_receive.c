@@ -30,6 +30,7 @@
 #define HOW_FORCE		(1u << 2)
 #define HOW_TIGHT		(1u << 3)	/* a target of few blocks */
 #define HOW_THREADS		(1u << 4)
+#define HOW_WINDOW		(1u << 5)	/* the place is kept wherever it can be */
 
 #define METADATA_BLOCKS	256u
 #define TIGHT_METADATA	12u
@@ -257,11 +258,10 @@ static int receive(struct received *received, int fd, u8 how)
 		.metadata = { received->metadata.fd, "metadata", received->metadata.bytes, true },
 		.data = { received->data.fd, "data", received->data.bytes, true },
 	};
-	/* With threads, a place is kept behind each record, too. */
 	const struct te_receive_options options = {
 		.threads = how & HOW_THREADS ? 2 : 1,
 		.force = how & HOW_FORCE,
-		.window_bytes = how & HOW_THREADS ? 1 : TE_WINDOW_NONE,
+		.window_bytes = how & HOW_WINDOW ? 1 : TE_WINDOW_AUTO,
 	};
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;

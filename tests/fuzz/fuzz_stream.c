@@ -93,6 +93,9 @@ static void take_record(struct told *told, const struct te_record *record,
 		keeps(le64_to_cpu(record->end->data_sectors) * 512 == told->data_bytes);
 		add(told, record->end, sizeof(*record->end));
 		break;
+	case TE_RECORD_RESUME:
+		add(told, record->resume, sizeof(*record->resume));
+		break;
 	case TE_RECORD_SKIPPED:
 		break;
 	}

@@ -483,6 +483,7 @@ static char *catalog_text(struct mending *mending)
 	catalog->block_sectors = le32_to_cpu(begin->data_block_sectors);
 	catalog->nr_data_blocks = le64_to_cpu(begin->nr_data_blocks);
 	catalog->transaction_id = le64_to_cpu(begin->transaction_id);
+	catalog->plan = strdup("0123456789abcdef");	/* so that a place may be kept */
 	for (i = 0; i < mending->nr_volumes; i++) {
 		const loose_volume *volume = (loose_volume *)(mending->out + mending->volumes[i]);
 		bool known = le32_to_cpu(volume->flags) & TE_VOLUME_SIZE_KNOWN;
