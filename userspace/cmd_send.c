@@ -259,11 +259,27 @@ static int find_place(struct options *options, struct te_part *part)
 	return go_on_at(options, &part->place, true);
 }
 
+/* A moment that ends with its send cannot be gone on with; nor is it frozen for nothing. */
+static int check_lasts(const struct options *options)
+{
+	const char *what = options->source.named.what;
+	struct stat st;
+
+	if ((!options->token && !options->resumable) || !what || te_source_is_view(what) ||
+	    (!stat(what, &st) && S_ISREG(st.st_mode)))
+		return 0;
+	te_error("%s: a live pool's moment ends with its send: keep one as a view (`thinexport view open %s NAME`), and send /dev/mapper/NAME, which can be gone on with until it is closed",
+		 what, what);
+	return -EINVAL;
+}
+
 static int open_source(struct options *options, struct te_part *part,
 		       struct te_source_opened *opened)
 {
-	int err = find_place(options, part);
+	int err = check_lasts(options);
 
+	if (!err)
+		err = find_place(options, part);
 	return err ? err : te_source_open_any(&options->source.named, opened);
 }
 

@@ -31,7 +31,7 @@ token_of() {
 continue_from() {
 	token=$(token_of "$1")
 	shift
-	"$te" send --metadata p.meta --data p.data --resume "$token" "$@"
+	"$te" send --metadata p.meta --data p.data --codec none --resume "$token" "$@"
 }
 
 fresh() {

@@ -14,7 +14,7 @@ goes_on() {
 	wanted=$1
 	shift
 	rm -f f
-	"$te" send --metadata p.meta --data p.data --stream-id $id --resumable -o f "$@"
+	"$te" send --metadata p.meta --data p.data --stream-id $id --codec none --resumable -o f "$@"
 	cmp f "$wanted"
 	not [ -e f.part ]
 	rm f
@@ -86,15 +86,15 @@ a_killed_send_leaves_its_part_and_the_next_finishes_it() {
 	(
 		ulimit -f $((3 * 1024))
 		fails 1 "no room left" "$te" send --metadata big.meta --data big.data \
-			--stream-id $id --resumable -o f
+			--stream-id $id --codec none --resumable -o f
 	)
 	[ "$(stat -c %s f.part)" -eq $((3 * 1024 * 512)) ] || [ "$(stat -c %s f.part)" -eq $((3 * 1024 * 1024)) ]
 	send_pool big big.whole --stream-id $id
-	"$te" send --metadata big.meta --data big.data --resumable -o f &
+	"$te" send --metadata big.meta --data big.data --codec none --resumable -o f &
 	pid=$!
 	kill -9 $pid
 	wait $pid || :
-	[ -e f ] || "$te" send --metadata big.meta --data big.data --resumable -o f
+	[ -e f ] || "$te" send --metadata big.meta --data big.data --codec none --resumable -o f
 	cmp f big.whole
 	rm f
 }
@@ -142,6 +142,12 @@ what_is_no_stream_is_refused_and_stays() {
 	"$te" verify whole
 }
 
+a_live_pool_is_refused_before_it_is_frozen() {
+	fails 1 "a live pool's moment ends with its send" "$te" send --resumable -o f some-pool
+	[ ! -e f.part ]
+	fails 1 "a live pool's moment ends with its send" "$te" send --resume te1-x some-pool
+}
+
 an_existing_file_is_kept_without_force() {
 	echo old >f
 	head -c 100000 whole >f.part
@@ -159,4 +165,5 @@ run_tests it_goes_on_from_any_frame_and_from_inside_any \
 	a_killed_send_leaves_its_part_and_the_next_finishes_it \
 	another_source_is_refused_and_the_part_stays \
 	what_is_no_stream_is_refused_and_stays \
+	a_live_pool_is_refused_before_it_is_frozen \
 	an_existing_file_is_kept_without_force
