@@ -12,12 +12,12 @@
  * block that two volumes have looks unshared.
  */
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "blocks.h"
 #include "core/details.h"
 #include "core/walk.h"
+#include "device.h"
 #include "mended.h"
 #include "model.h"
 #include "receive.h"
@@ -36,18 +36,10 @@
 #define TIGHT_METADATA	12u
 #define DATA_BYTES	(4u << 20)
 #define TIGHT_DATA	(192u << 10)
-#define GUARD_BYTES	65536u
-#define GUARD		0xa5
 #define SECTOR_BYTES	512u
 
-struct part {
-	int fd;
-	u64 bytes;			/* that the receiver knows of */
-	u8 *memory;			/* with the guard */
-};
-
 struct received {
-	struct part metadata, data;
+	struct device metadata, data;
 	struct te_begin begin;
 	struct model model;
 	struct blocks *blocks;		/* of the metadata */
@@ -60,33 +52,6 @@ struct received {
 	size_t nr_wanted;
 	u32 wanted;			/* the one device id, when not all are */
 };
-
-/* All bytes of the device zero, and the guard behind it. */
-static void prepare(struct part *part, const char *name, u64 bytes)
-{
-	if (!part->memory) {
-		part->fd = memfd_create(name, MFD_CLOEXEC);
-		keeps(part->fd >= 0);
-	} else {
-		munmap(part->memory, part->bytes + GUARD_BYTES);
-	}
-	keeps(!ftruncate(part->fd, 0) && !ftruncate(part->fd, (off_t)(bytes + GUARD_BYTES)));
-	part->bytes = bytes;
-	part->memory = mmap(NULL, bytes + GUARD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    part->fd, 0);
-	keeps(part->memory != MAP_FAILED);
-	memset(part->memory + bytes, GUARD, GUARD_BYTES);
-}
-
-static void keeps_guard(const struct part *part)
-{
-	off_t end = lseek(part->fd, 0, SEEK_END);
-	size_t i;
-
-	keeps(end == (off_t)(part->bytes + GUARD_BYTES));
-	for (i = 0; i < GUARD_BYTES; i++)
-		keeps(part->memory[part->bytes + i] == GUARD);
-}
 
 /* The stream as the reader gives it, which has checked it; and what may be chosen of it. */
 static bool tell(struct received *received, int fd)
@@ -274,17 +239,6 @@ static int receive(struct received *received, int fd, u8 how)
 	return err;
 }
 
-static int file_of(const u8 *stream, size_t bytes)
-{
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = memfd_create("stream", MFD_CLOEXEC);
-	keeps(!ftruncate(fd, 0) && pwrite(fd, stream, bytes, 0) == (ssize_t)bytes &&
-	      !lseek(fd, 0, SEEK_SET));
-	return fd;
-}
-
 static void begin(struct received *received, u8 how)
 {
 	static u8 *bytes;
@@ -293,9 +247,9 @@ static void begin(struct received *received, u8 how)
 	if (!bytes)
 		bytes = malloc(MODEL_MOST_BYTES);
 	keeps(bytes != NULL);
-	prepare(&received->metadata, "metadata",
+	device_prepare(&received->metadata, "metadata",
 		(tight ? TIGHT_METADATA : METADATA_BLOCKS) * THIN_METADATA_BLOCK_BYTES);
-	prepare(&received->data, "data", tight ? TIGHT_DATA : DATA_BYTES);
+	device_prepare(&received->data, "data", tight ? TIGHT_DATA : DATA_BYTES);
 	memset(&received->begin, 0, sizeof(*received) - offsetof(struct received, begin));
 	received->model.bytes = bytes;
 }
@@ -311,7 +265,7 @@ int LLVMFuzzerTestOneInput(const u8 *input, size_t bytes)
 		return 0;
 	begin(&received, input[0]);
 	bytes = mended_stream(input + 2, bytes - 2, input[1], stream);
-	fd = file_of(stream, bytes);
+	fd = device_stream(stream, bytes);
 	whole = tell(&received, fd);
 	if (receive(&received, fd, input[0])) {
 		no_pool(&received);
@@ -320,7 +274,7 @@ int LLVMFuzzerTestOneInput(const u8 *input, size_t bytes)
 		if (!received.model.too_much)
 			compare_pool(&received);
 	}
-	keeps_guard(&received.metadata);
-	keeps_guard(&received.data);
+	device_check(&received.metadata);
+	device_check(&received.data);
 	return 0;
 }

@@ -13,10 +13,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "frame.h"
+#include "device.h"
 #include "mended.h"
 #include "streams.h"
 #include "target.h"
@@ -166,16 +166,6 @@ static void read_pipe(const u8 *stream, size_t bytes, struct outcome *outcome)
 	pthread_join(thread, NULL);
 }
 
-static int file_of(const u8 *stream, size_t bytes)
-{
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = memfd_create("stream", MFD_CLOEXEC);
-	keeps(!ftruncate(fd, 0) && pwrite(fd, stream, bytes, 0) == (ssize_t)bytes);
-	return fd;
-}
-
 int LLVMFuzzerTestOneInput(const u8 *input, size_t bytes)
 {
 	static u8 stream[MENDED_MOST_BYTES];
@@ -185,7 +175,7 @@ int LLVMFuzzerTestOneInput(const u8 *input, size_t bytes)
 	if (bytes < 3)
 		return 0;
 	bytes = mended_stream(input + 2, bytes - 2, input[1], stream);
-	fd = file_of(stream, bytes);
+	fd = device_stream(stream, bytes);
 	read_through(fd, 1, &one);
 	if (input[0] == HOW_THREADS) {
 		read_through(fd, 3, &other);

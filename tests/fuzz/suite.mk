@@ -9,7 +9,8 @@ FUZZ_CC	     ?= clang
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_BUILD)/%)
-FUZZ_SHARED  := tests/fuzz/packed.c tests/fuzz/mended.c tests/fuzz/model.c tests/unit/blocks.c tests/unit/streams.c
+FUZZ_SHARED  := tests/fuzz/packed.c tests/fuzz/mended.c tests/fuzz/model.c tests/fuzz/device.c \
+		tests/unit/blocks.c tests/unit/streams.c
 FUZZ_FLAGS   := -O1 -g -Wno-missing-field-initializers -Wno-format-nonliteral -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 FUZZ_LIB_SRC := $(FUZZ_SHARED) $(CORE_SRC) $(filter-out userspace/thinexport.c,$(COMMAND_SRC))
