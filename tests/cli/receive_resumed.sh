@@ -102,6 +102,17 @@ a_killed_receiver_goes_on() {
 	[ $tried -ge 10 ]
 }
 
+what_breaks_off_is_kept_to_its_last_frame() {
+	fresh
+	head -c $((size * 2 / 3)) whole >begun
+	not receive_pool q --checkpoint 4M <begun
+	whole_frames=$("$te" dump --json whole |
+		jq -s --argjson bytes $((size * 2 / 3)) \
+			'[.[] | select(.frame != null and .byte + 48 + .stored_bytes <= $bytes)] | length')
+	[ "$(continue_from q | "$te" dump --json - 2>/dev/null | jq -s '.[0].sequence')" -eq \
+		"$whole_frames" ]
+}
+
 it_may_be_interrupted_again_and_again() {
 	fresh
 	interrupted $((size / 3))
@@ -241,21 +252,21 @@ a_damaged_place_is_refused() {
 a_small_metadata_device_is_filled_all_the_same() {
 	fresh
 	used=$(receive_pool q -i whole --json | jq .metadata_bytes)
-	fresh
-	truncate -s $((used + 80 * 4096)) q.meta
-	receive_pool q -i whole --checkpoint 256K
-	thin_check -q q.meta
-	same_pool whole q
-	fresh
-	truncate -s $((used + 4096)) q.meta
-	receive_pool q -i whole --checkpoint 256K
-	thin_check -q q.meta
-	same_pool whole q
+	for more in $(seq 1 5 61); do
+		fresh
+		truncate -s $((used + more * 4096)) q.meta
+		receive_pool q -i whole --checkpoint 256K
+		thin_check -q q.meta
+		thin_dump q.meta | grep -v '^<superblock' >dumped
+		thin_dump whole.meta | grep -v '^<superblock' | diff - dumped
+		cmp q.data whole.data
+	done
 }
 
 run_tests a_receive_with_checkpoints_leaves_the_same_pool \
 	a_stream_that_breaks_off_is_gone_on_with \
 	a_killed_receiver_goes_on \
+	what_breaks_off_is_kept_to_its_last_frame \
 	it_may_be_interrupted_again_and_again \
 	no_more_than_a_window_is_sent_again \
 	what_arrived_and_the_rest_are_a_stream \

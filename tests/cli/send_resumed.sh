@@ -115,7 +115,12 @@ another_source_is_refused_and_the_part_stays() {
 	pool_of other other.xml 200
 	fails 1 "not what the interrupted stream was made of" \
 		"$te" send --metadata other.meta --data other.data --resumable -o f
+	# Only where the blocks lie is another.
+	example_xml | sed 's/data_begin="150"/data_begin="160"/' >moved.xml
+	pool_of moved moved.xml 200
 	head -c $half whole >f.part
+	fails 1 "not what the interrupted stream was made of" \
+		"$te" send --metadata moved.meta --data moved.data --resumable -o f
 	fails 1 "another id" "$te" send --metadata p.meta --data p.data --resumable -o f \
 		--stream-id ff0102030405060708090a0b0c0d0e0f
 	# As far as it is whole.
