@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Placement: bytes in the order they came, whichever write ends first; one error. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "place.h"
+#include "streams.h"
+#include "unit.h"
+
+#define BLOCK_SECTORS	128u
+#define BLOCK_BYTES	(BLOCK_SECTORS * 512u)
+#define BLOCKS		640u			/* several times what is on its way at once */
+#define BYTES		((size_t)BLOCKS * BLOCK_BYTES)
+
+static u8 source[BYTES], back[BYTES];
+
+static u64 next_random(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Pieces of sectors and of blocks, a quarter of them zeros; all of the source. */
+static int place_pieces(struct te_place_writer *place, u64 seed)
+{
+	size_t at, bytes;
+	int err = 0;
+
+	for (at = 0; !err && at < BYTES; at += bytes) {
+		bool data = next_random(&seed) % 4;
+
+		bytes = next_random(&seed) % 2 ? BLOCK_BYTES * (1 + next_random(&seed) % 40) :
+						 512 * (1 + next_random(&seed) % 200);
+		if (bytes > BYTES - at)
+			bytes = BYTES - at;
+		memset(source + at, data ? (int)(1 + next_random(&seed) % 255) : 0, bytes);
+		if (data)
+			source[at] = 0;
+		CHECK_EQ(te_place_next_block(place), at / BLOCK_BYTES);
+		err = te_place_write(place, data ? source + at : NULL, bytes);
+	}
+	return err;
+}
+
+static void what_is_placed_lies_in_its_order(void)
+{
+	u64 seed;
+
+	for (seed = 1; seed <= 3; seed++) {
+		int fd = memfd_create("placed", 0);
+		struct te_place_writer *place = te_place_create(fd, "placed", BLOCK_SECTORS, BLOCKS);
+
+		/* What was there does not shine through. */
+		memset(back, 0xff, BYTES);
+		CHECK_EQ(pwrite(fd, back, BYTES, 0), BYTES);
+		CHECK_EQ(place_pieces(place, seed), 0);
+		CHECK_EQ(te_place_finish(place), 0);
+		te_place_destroy(place);
+		CHECK_EQ(pread(fd, back, BYTES, 0), BYTES);
+		CHECK(!memcmp(source, back, BYTES));
+		close(fd);
+	}
+}
+
+static void zeros_in_a_file_are_holes(void)
+{
+	int fd = memfd_create("placed", 0);
+	struct te_place_writer *place = te_place_create(fd, "placed", BLOCK_SECTORS, BLOCKS);
+	struct stat status;
+
+	CHECK_EQ(ftruncate(fd, BYTES), 0);
+	memset(source, 1, BLOCK_BYTES);
+	CHECK_EQ(te_place_write(place, source, BLOCK_BYTES), 0);
+	CHECK_EQ(te_place_write(place, NULL, BYTES - BLOCK_BYTES), 0);
+	CHECK_EQ(te_place_finish(place), 0);
+	te_place_destroy(place);
+	CHECK_EQ(fstat(fd, &status), 0);
+	CHECK(status.st_blocks <= 2 * BLOCK_BYTES / 512);
+	close(fd);
+}
+
+/* Every write fails. */
+static void of_writes_that_fail_one_is_told(void)
+{
+	int round;
+
+	for (round = 0; round < 20; round++) {
+		int fd = open("/dev/full", O_WRONLY);
+		struct te_place_writer *place = te_place_create(fd, "full", BLOCK_SECTORS, BLOCKS);
+		int err;
+
+		hear();
+		err = place_pieces(place, 1);
+		if (!err)
+			err = te_place_finish(place);
+		te_place_destroy(place);
+		CHECK_STR(heard(),
+			  "thinexport: error: full: cannot write at byte 0: No space left on device\n");
+		CHECK_EQ(err, -ENOSPC);
+		close(fd);
+	}
+}
+
+static void nothing_is_placed_beyond_the_end(void)
+{
+	int fd = memfd_create("placed", 0);
+	struct te_place_writer *place = te_place_create(fd, "placed", BLOCK_SECTORS, 1);
+
+	CHECK_EQ(te_place_write(place, source, BLOCK_BYTES - 512), 0);
+	hear();
+	CHECK_EQ(te_place_write(place, source, 1024), -ENOSPC);
+	CHECK_STR(heard(),
+		  "thinexport: error: placed is full: more arrives than its 64 KiB hold\n");
+	te_place_destroy(place);
+	close(fd);
+}
+
+UNIT_MAIN(UNIT(what_is_placed_lies_in_its_order),
+	  UNIT(zeros_in_a_file_are_holes),
+	  UNIT(of_writes_that_fail_one_is_told),
+	  UNIT(nothing_is_placed_beyond_the_end))
