@@ -126,7 +126,10 @@ static void say_totals(const struct te_receive_totals *totals, double seconds)
 	te_note("received %u volume%s: %s of data and %s of zeros, %s of metadata, %s/s",
 		totals->nr_volumes, totals->nr_volumes == 1 ? "" : "s",
 		te_bytes(totals->data_bytes), te_bytes(totals->zero_bytes),
-		te_bytes(totals->metadata_bytes), te_bytes((u64)((double)bytes / seconds)));
+		te_bytes(totals->metadata_bytes),
+		te_bytes((u64)((double)(bytes - totals->before_bytes) / seconds)));
+	if (totals->before_bytes)
+		te_note("%s of it had arrived before", te_bytes(totals->before_bytes));
 	if (totals->skipped_bytes)
 		te_note("%s of other volumes alone was not received",
 			te_bytes(totals->skipped_bytes));

@@ -98,6 +98,7 @@ static int take_resume(struct receive *receive)
 	take_begin(receive, &kept->before.begin);
 	receive->at = kept->state;
 	*receive->totals = kept->totals;
+	receive->totals->before_bytes = kept->totals.data_bytes + kept->totals.zero_bytes;
 	te_room_measure(&room, receive->target, &receive->begin, receive->choice);
 	pool = pool_of(receive, &room);
 	receive->build = te_build_go_on(receive->target->metadata.fd,

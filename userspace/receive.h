@@ -10,6 +10,7 @@ struct te_receive_totals {
 	u32 nr_volumes;			/* that the new pool has */
 	u64 data_bytes;			/* written, of DATA */
 	u64 zero_bytes;			/* and of ZERO */
+	u64 before_bytes;		/* of both, before this receive was gone on with */
 	u64 skipped_bytes;		/* in DATA and ZERO of dropped volumes alone */
 	u64 unused_bytes;		/* written for dropped volumes, and free in the pool */
 	u64 metadata_bytes;		/* used of the metadata device */
