@@ -10,6 +10,7 @@
 
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
+#include "targets.h"
 #include "view.h"
 
 /* ------------------------------------------------------------------------ */
@@ -377,7 +378,7 @@ static int thinexport_iterate_devices(struct dm_target *ti, iterate_devices_call
 	return r;
 }
 
-static struct target_type thinexport_target = {
+struct target_type te_view_target = {
 	.name			= TE_TARGET_VIEW,
 	.version		= { 1, 0, 0 },
 	.features		= DM_TARGET_NOWAIT,
@@ -389,8 +390,3 @@ static struct target_type thinexport_target = {
 	.status			= thinexport_status,
 	.iterate_devices	= thinexport_iterate_devices,
 };
-module_dm(thinexport);
-
-MODULE_DESCRIPTION("device-mapper target that presents chosen volumes of a thin pool");
-MODULE_VERSION(TE_VERSION);
-MODULE_LICENSE("GPL");

@@ -30,6 +30,35 @@
  *	<metadata blocks> <volumes> <reads> <errors>
  */
 
+#define TE_TARGET_PASSDOWN		"thin-passdown"
+
+/*
+ * Table of passdown, in sectors:
+ *
+ *	0 <length> thin-passdown <dev> <start> <#features>
+ *		[stripe <sectors>] [unit <sectors>] [auto] [zero_fill]
+ */
+#define TE_FEATURE_STRIPE		"stripe"
+#define TE_FEATURE_UNIT			"unit"
+#define TE_FEATURE_AUTO			"auto"
+#define TE_FEATURE_ZERO_FILL		"zero_fill"
+
+/*
+ * Its messages.  flush gives back "<stripes passed> <stripes still due> <passes
+ * that failed>".
+ */
+#define TE_MESSAGE_FLUSH		"flush"		/* [<most stripes>] */
+#define TE_MESSAGE_GUARD_BEGIN		"guard_begin"
+#define TE_MESSAGE_GUARD_END		"guard_end"
+
+/*
+ * Status (info) of passdown:
+ *
+ *	<unit sectors> <stripe sectors> <free units> <trimmed units> <due stripes>
+ *	<stripes passed> <discards> <units guarded> <writes that waited> <errors>
+ *	<held|auto> <guarded|-> <discard|zeros|none>
+ */
+
 /*
  * Devices that the command makes: dm uuid THINEXPORT-<what>-<random hex>, so
  * that no rule or tool takes them for the file systems they hold.

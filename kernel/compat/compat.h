@@ -16,29 +16,12 @@
 #endif
 
 #include <linux/blkdev.h>
-#include <linux/device-mapper.h>
-#include <linux/module.h>
 
 /* 6.5 gave the modes of opening a block device a type of their own. */
 #ifndef BLK_OPEN_READ
 typedef fmode_t blk_mode_t;
 #define BLK_OPEN_READ	FMODE_READ
 #define BLK_OPEN_WRITE	FMODE_WRITE
-#endif
-
-/* 6.4: module_init and module_exit of a module whose one target is name##_target. */
-#ifndef module_dm
-#define module_dm(name)							\
-static int __init dm_##name##_init(void)				\
-{									\
-	return dm_register_target(&(name##_target));			\
-}									\
-module_init(dm_##name##_init)						\
-static void __exit dm_##name##_exit(void)				\
-{									\
-	dm_unregister_target(&(name##_target));				\
-}									\
-module_exit(dm_##name##_exit)
 #endif
 
 #endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Free, trimmed, busy: what is known of the space below a passdown target. */
+#include "passdown_units.h"
+
+#include <linux/bitops.h>
+#include <linux/math64.h>
+#include <linux/sched/mm.h>
+#include <linux/vmalloc.h>
+
+#define MAX_UNITS	(1ULL << 34)	/* 1 PiB of 64 KiB */
+
+/* Neighbours in a word may belong to stripes under other locks: hence atomic. */
+static bool get(const unsigned long *map, u64 unit)
+{
+	return test_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
+}
+
+static void set(unsigned long *map, u64 unit)
+{
+	set_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
+}
+
+static void clear(unsigned long *map, u64 unit)
+{
+	clear_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
+}
+
+static u64 nr_units(const struct te_units *units)
+{
+	return units->nr_stripes * units->per_stripe;
+}
+
+static size_t map_bytes(const struct te_units *units)
+{
+	return DIV_ROUND_UP_ULL(nr_units(units), BITS_PER_LONG) * sizeof(unsigned long);
+}
+
+static spinlock_t *lock_of(struct te_units *units, u64 stripe)
+{
+	return &units->locks[stripe & (TE_UNIT_LOCKS - 1)];
+}
+
+int te_units_init(struct te_units *units, sector_t start, sector_t sectors, u32 stripe_sectors,
+		  u32 unit_sectors)
+{
+	u64 end = div_u64(start + sectors, stripe_sectors), first;
+	unsigned int i;
+
+	first = DIV_ROUND_UP_ULL(start, stripe_sectors);
+	units->first = first * stripe_sectors;
+	units->unit_sectors = unit_sectors;
+	units->per_stripe = stripe_sectors / unit_sectors;
+	units->nr_stripes = end > first ? end - first : 0;
+	units->written = NULL;
+	for (i = 0; i < TE_UNIT_LOCKS; i++)
+		spin_lock_init(&units->locks[i]);
+	spin_lock_init(&units->waiting_lock);
+	bio_list_init(&units->waiting);
+	if (nr_units(units) > MAX_UNITS)
+		return -EFBIG;
+
+	units->free = vzalloc(map_bytes(units) + sizeof(long));
+	units->trimmed = vzalloc(map_bytes(units) + sizeof(long));
+	if (units->free && units->trimmed)
+		return 0;
+	te_units_exit(units);
+	return -ENOMEM;
+}
+
+void te_units_exit(struct te_units *units)
+{
+	vfree(units->written);
+	vfree(units->trimmed);
+	vfree(units->free);
+}
+
+/* The units that [sector, sector + sectors) touches, or with `whole` covers: [*from, *to). */
+static void units_in(const struct te_units *units, sector_t sector, sector_t sectors, bool whole,
+		     u64 *from, u64 *to)
+{
+	sector_t end = sector + sectors;
+	u32 before = whole ? units->unit_sectors - 1 : 0;
+	u32 after = whole ? 0 : units->unit_sectors - 1;
+
+	*from = sector > units->first ?
+		div_u64(sector - units->first + before, units->unit_sectors) : 0;
+	*to = end > units->first ? div_u64(end - units->first + after, units->unit_sectors) : 0;
+	*to = min(*to, nr_units(units));
+}
+
+/* Units of one stripe.  False when they are busy. */
+static bool use(struct te_units *units, u64 from, u64 to)
+{
+	unsigned long *written = READ_ONCE(units->written);
+	u64 unit;
+
+	/* All units of a stripe are busy or none is. */
+	if (get(units->free, from) && get(units->trimmed, from))
+		return false;
+	for (unit = from; unit < to; unit++) {
+		if (get(units->free, unit))
+			clear(units->free, unit);
+		if (get(units->trimmed, unit))
+			clear(units->trimmed, unit);
+		if (written && !get(written, unit))
+			set(written, unit);
+	}
+	return true;
+}
+
+static void wait_for_pass(struct te_units *units, struct bio *bio)
+{
+	if (bio->bi_opf & REQ_NOWAIT)
+		return;
+	spin_lock(&units->waiting_lock);
+	bio_list_add(&units->waiting, bio);
+	spin_unlock(&units->waiting_lock);
+}
+
+bool te_units_write(struct te_units *units, struct bio *bio)
+{
+	u64 from, to, part_end, stripe;
+	unsigned long flags;
+	bool ready = true;
+
+	units_in(units, bio->bi_iter.bi_sector, bio_sectors(bio), false, &from, &to);
+	for (; ready && from < to; from = part_end) {
+		stripe = div_u64(from, units->per_stripe);
+		part_end = min(to, (stripe + 1) * units->per_stripe);
+
+		spin_lock_irqsave(lock_of(units, stripe), flags);
+		ready = use(units, from, part_end);
+		if (!ready)
+			wait_for_pass(units, bio);
+		spin_unlock_irqrestore(lock_of(units, stripe), flags);
+	}
+	return ready;
+}
+
+/* Units of one stripe. */
+static void set_free(struct te_units *units, u64 from, u64 to, u64 *guarded)
+{
+	const unsigned long *written = READ_ONCE(units->written);
+
+	for (; from < to; from++) {
+		if (written && get(written, from))
+			++*guarded;
+		else if (!get(units->trimmed, from) && !get(units->free, from))
+			set(units->free, from);
+	}
+}
+
+void te_units_discard(struct te_units *units, sector_t sector, sector_t sectors, u64 *guarded,
+		      struct te_stripes *stripes)
+{
+	u64 from, to, part_end, stripe;
+	unsigned long flags;
+
+	units_in(units, sector, sectors, true, &from, &to);
+	stripes->nr = 0;
+	if (from >= to)
+		return;
+	stripes->first = div_u64(from, units->per_stripe);
+	for (; from < to; from = part_end) {
+		stripe = div_u64(from, units->per_stripe);
+		part_end = min(to, (stripe + 1) * units->per_stripe);
+
+		spin_lock_irqsave(lock_of(units, stripe), flags);
+		set_free(units, from, part_end, guarded);
+		spin_unlock_irqrestore(lock_of(units, stripe), flags);
+		stripes->nr = stripe + 1 - stripes->first;
+	}
+}
+
+/* Neither in use nor busy, each of them, and one free. */
+static bool is_due(const struct te_units *units, u64 stripe)
+{
+	u64 unit = stripe * units->per_stripe, end = unit + units->per_stripe;
+	bool any = false;
+
+	for (; unit < end; unit++) {
+		bool is_free = get(units->free, unit);
+
+		if (is_free == get(units->trimmed, unit))
+			return false;
+		any |= is_free;
+	}
+	return any;
+}
+
+static bool take(struct te_units *units, u64 stripe)
+{
+	u64 unit = stripe * units->per_stripe, end = unit + units->per_stripe;
+	unsigned long flags;
+	bool due;
+
+	spin_lock_irqsave(lock_of(units, stripe), flags);
+	due = is_due(units, stripe);
+	for (; due && unit < end; unit++) {
+		set(units->free, unit);
+		set(units->trimmed, unit);
+	}
+	spin_unlock_irqrestore(lock_of(units, stripe), flags);
+	return due;
+}
+
+/* The first stripe from `stripe` on that has a free unit, or `end`. */
+static u64 next_candidate(const struct te_units *units, u64 stripe, u64 end)
+{
+	u64 unit = stripe * units->per_stripe, end_unit = end * units->per_stripe;
+	u64 word = unit / BITS_PER_LONG;
+	unsigned long bits = units->free[word] & ~0UL << unit % BITS_PER_LONG;
+
+	while (!bits) {
+		word++;
+		if (word * BITS_PER_LONG >= end_unit)
+			return end;
+		bits = units->free[word];
+	}
+	return min(end, div_u64(word * BITS_PER_LONG + __ffs(bits), units->per_stripe));
+}
+
+bool te_units_take(struct te_units *units, u64 from, u64 end, u64 most, struct te_stripes *run)
+{
+	end = min(end, units->nr_stripes);
+	for (; from < end; from++) {
+		from = next_candidate(units, from, end);
+		cond_resched();
+		if (from == end || !take(units, from))
+			continue;
+		run->first = from;
+		run->nr = 1;
+		while (run->nr < most && run->first + run->nr < end &&
+		       take(units, run->first + run->nr))
+			run->nr++;
+		return true;
+	}
+	return false;
+}
+
+void te_units_done(struct te_units *units, const struct te_stripes *run, bool trimmed,
+		   struct bio_list *again)
+{
+	unsigned long *gone = trimmed ? units->free : units->trimmed;
+	unsigned long flags;
+	u64 i, unit;
+
+	for (i = run->first; i < run->first + run->nr; i++) {
+		spin_lock_irqsave(lock_of(units, i), flags);
+		for (unit = i * units->per_stripe; unit < (i + 1) * units->per_stripe; unit++)
+			clear(gone, unit);
+		spin_unlock_irqrestore(lock_of(units, i), flags);
+	}
+	/* Who saw a unit busy is on the list by now: he got there under its lock. */
+	spin_lock_irqsave(&units->waiting_lock, flags);
+	bio_list_merge(again, &units->waiting);
+	bio_list_init(&units->waiting);
+	spin_unlock_irqrestore(&units->waiting_lock, flags);
+}
+
+/* Nobody is at work any more with what stood in `units` before. */
+static void let_all_pass(struct te_units *units)
+{
+	unsigned int i;
+
+	for (i = 0; i < TE_UNIT_LOCKS; i++) {
+		spin_lock_irq(&units->locks[i]);
+		spin_unlock_irq(&units->locks[i]);
+	}
+}
+
+int te_units_guard_begin(struct te_units *units)
+{
+	unsigned long *written;
+	unsigned int noio;
+
+	if (units->written)
+		return -EBUSY;
+	/* The pool above stands still: memory must not be won by writing to it. */
+	noio = memalloc_noio_save();
+	written = vzalloc(map_bytes(units) + sizeof(long));
+	memalloc_noio_restore(noio);
+	if (!written)
+		return -ENOMEM;
+	smp_store_release(&units->written, written);
+	let_all_pass(units);
+	return 0;
+}
+
+int te_units_guard_end(struct te_units *units)
+{
+	unsigned long *written = units->written;
+
+	if (!written)
+		return -ENOENT;
+	WRITE_ONCE(units->written, NULL);
+	let_all_pass(units);
+	vfree(written);
+	return 0;
+}
+
+void te_units_sum(struct te_units *units, struct te_units_sums *sums)
+{
+	u64 word, stripe, words = map_bytes(units) / sizeof(long);
+
+	*sums = (struct te_units_sums) { .free = 0 };
+	for (word = 0; word < words; word++) {
+		sums->free += hweight_long(units->free[word]);
+		sums->trimmed += hweight_long(units->trimmed[word] & ~units->free[word]);
+		if (!(word % 4096))
+			cond_resched();
+	}
+	for (stripe = 0; stripe < units->nr_stripes; stripe++) {
+		stripe = next_candidate(units, stripe, units->nr_stripes);
+		if (stripe < units->nr_stripes && is_due(units, stripe))
+			sums->due++;
+		cond_resched();
+	}
+}
