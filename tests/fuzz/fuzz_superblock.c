@@ -14,7 +14,8 @@
 
 #define CHOICE_RAW	(1u << 0)	/* numbers and checksums as they are */
 
-#define MAX_BLOCKS	4
+/* Of the device; the input has the first of them, the others are zeros. */
+#define NR_BLOCKS	64
 
 static void keeps_bounds(const struct te_superblock *sb, u64 nr_blocks)
 {
@@ -23,7 +24,9 @@ static void keeps_bounds(const struct te_superblock *sb, u64 nr_blocks)
 	keeps(sb->data_block_sectors >= THIN_DATA_BLOCK_MIN_SECTORS &&
 	      sb->data_block_sectors <= THIN_DATA_BLOCK_MAX_SECTORS &&
 	      sb->data_block_sectors % THIN_DATA_BLOCK_MIN_SECTORS == 0);
-	keeps(sb->nr_data_blocks <= THIN_MAX_SECTORS / sb->data_block_sectors);
+	/* All of its bytes, and a mapping's 40 bits, can be counted. */
+	keeps(sb->nr_data_blocks <= 1ULL << 40 &&
+	      sb->nr_data_blocks <= THIN_MAX_SECTORS / sb->data_block_sectors);
 }
 
 static void check_at(struct blocks *blocks, u64 block, u64 location)
@@ -56,10 +59,11 @@ int LLVMFuzzerTestOneInput(const u8 *input, size_t bytes)
 {
 	struct packed packed = { input, bytes };
 	u8 choices = packed_byte(&packed);
-	struct blocks *blocks = packed_blocks(&packed, MAX_BLOCKS, !(choices & CHOICE_RAW));
-	u64 block;
+	struct blocks *blocks = packed_blocks(&packed, NR_BLOCKS, !(choices & CHOICE_RAW));
+	u64 nr = blocks->reader.nr_blocks, block;
 
-	for (block = 0; block < blocks->reader.nr_blocks; block++) {
+	blocks->reader.nr_blocks = NR_BLOCKS;
+	for (block = 0; block < nr; block++) {
 		check_at(blocks, block, block);
 		check_at(blocks, block, block + 1);
 	}

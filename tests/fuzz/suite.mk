@@ -59,7 +59,8 @@ $(COVERAGE_BIN): $(COVERAGE_BUILD)/replay_%: $(COVERAGE_BUILD)/tests/fuzz/fuzz_%
 	@$(call say,LD)
 	$(Q)$(CC) --coverage $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
--include $(COVERAGE_OBJ:.o=.d)
+-include $(COVERAGE_OBJ:.o=.d) $(COVERAGE_TEST:$(COVERAGE_BUILD)/%=$(COVERAGE_BUILD)/tests/unit/%.d) \
+	 $(FUZZ_SRC:%.c=$(COVERAGE_BUILD)/%.d)
 
 # Mutated streams, through the command as it is built for use.
 $(FUZZ_BUILD)/receive_many: $(BUILD)/tests/fuzz/receive_many.o $(COMMAND_LIB_OBJ)
