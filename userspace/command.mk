@@ -17,7 +17,7 @@ COMMAND_SRC :=
 COMMAND_SRC += thinexport usage say interrupt progress listing utf8 words
 COMMAND_SRC += cmd_send cmd_receive cmd_view cmd_cleanup cmd_info cmd_verify cmd_dump
 # Out: a live pool's moment
-COMMAND_SRC += dm dm_call lock lvm_lock mark record peek moment crew watchdog window pin live undo
+COMMAND_SRC += dm dm_call child lvm_report lvm_ask lvm lock lvm_lock mark record peek moment crew watchdog window pin live undo
 # ... or any other source
 COMMAND_SRC += image metadata_cache source source_devices source_view source_any source_options
 # ... surveyed, planned, read, sent

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asking LVM: its commands run, their reports read. */
+#ifndef TE_LVM_ASK_H
+#define TE_LVM_ASK_H
+
+#include "lvm_report.h"
+
+enum te_lvm_locking {
+	TE_LVM_LOCKS,			/* LVM locks the group while it reads */
+	TE_LVM_WE_LOCKED,		/* the caller has */
+};
+
+/*
+ * All of the group but its volumes, and then these, in place of those that it
+ * has.  `wanted` is what the user named.  0 or -errno after one sentence.
+ */
+int te_lvm_ask_group(struct te_lvm_group *group, const char *name, const char *wanted);
+int te_lvm_ask_lvs(struct te_lvm_group *group, enum te_lvm_locking locking);
+
+#endif
