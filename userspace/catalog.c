@@ -2,15 +2,13 @@
 /* The catalog of a stream: written, and read from hostile hands. */
 #include "catalog.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 
+#include "catalog_member.h"
 #include "utf8.h"
 
 /* Deeper nesting than any catalog has; it bounds the parser's stack. */
 #define MAX_DEPTH	16
-/* dm names are shorter; LVM's are too. */
-#define MAX_NAME_BYTES	1024
 /* Of a crc-64. */
 #define PLAN_DIGITS	16
 /* 2^63 bytes. */
@@ -44,57 +42,34 @@ void te_catalog_destroy(struct te_catalog *catalog)
 
 	if (!catalog)
 		return;
-	for (i = 0; i < catalog->nr_volumes; i++)
+	for (i = 0; i < catalog->nr_volumes; i++) {
 		free(catalog->volumes[i].name);
+		te_catalog_lvm_volume_free(catalog->volumes[i].lvm);
+	}
 	te_free(catalog->volumes);
 	free(catalog->pool_name);
 	free(catalog->plan);
+	te_catalog_lvm_pool_free(catalog->lvm);
 	te_free(catalog);
 }
 
-/* Device-mapper allows any byte in a name: what is not UTF-8 is mangled as it does. */
-static json_object *name_object(const char *name)
+static bool add_name(json_object *to, const char *name)
 {
-	const unsigned char *p = (const unsigned char *)name, *end = p + strlen(name);
-	char *text = te_alloc(4 * strlen(name) + 1), *out = text;
-	json_object *object;
-
-	if (!text)
-		return NULL;
-	while (p < end) {
-		size_t length = te_utf8_length(p, (size_t)(end - p));
-
-		if (length) {
-			memcpy(out, p, length);
-			out += length;
-			p += length;
-		} else {
-			out += sprintf(out, "\\x%02x", *p++);
-		}
-	}
-	object = json_object_new_string(text);
-	te_free(text);
-	return object;
-}
-
-static bool add(json_object *to, const char *key, json_object *value)
-{
-	if (value && !json_object_object_add(to, key, value))
-		return true;
-	json_object_put(value);
-	return false;
+	return !name || te_member_add(to, "name", te_member_text(name));
 }
 
 static json_object *pool_object(const struct te_catalog *catalog)
 {
 	json_object *pool = json_object_new_object();
 
-	if (pool &&
-	    (!catalog->pool_name || add(pool, "name", name_object(catalog->pool_name))) &&
-	    add(pool, "block_sectors", json_object_new_uint64(catalog->block_sectors)) &&
-	    add(pool, "data_blocks", json_object_new_uint64(catalog->nr_data_blocks)) &&
-	    add(pool, "transaction_id", json_object_new_uint64(catalog->transaction_id)) &&
-	    (!catalog->plan || add(pool, "plan", json_object_new_string(catalog->plan))))
+	if (pool && add_name(pool, catalog->pool_name) &&
+	    te_member_add(pool, "block_sectors", json_object_new_uint64(catalog->block_sectors)) &&
+	    te_member_add(pool, "data_blocks", json_object_new_uint64(catalog->nr_data_blocks)) &&
+	    te_member_add(pool, "transaction_id",
+			  json_object_new_uint64(catalog->transaction_id)) &&
+	    (!catalog->plan ||
+	     te_member_add(pool, "plan", json_object_new_string(catalog->plan))) &&
+	    (!catalog->lvm || te_member_add(pool, "lvm", te_catalog_lvm_pool_object(catalog->lvm))))
 		return pool;
 	json_object_put(pool);
 	return NULL;
@@ -104,11 +79,14 @@ static json_object *volume_object(const struct te_catalog_volume *volume)
 {
 	json_object *object = json_object_new_object();
 
-	if (object && add(object, "id", json_object_new_uint64(volume->dev_id)) &&
-	    (!volume->name || add(object, "name", name_object(volume->name))) &&
-	    add(object, "sectors", json_object_new_uint64(volume->sectors)) &&
-	    add(object, "size_from", json_object_new_string(size_words[volume->size_from])) &&
-	    add(object, "mapped_blocks", json_object_new_uint64(volume->mapped_blocks)))
+	if (object && te_member_add(object, "id", json_object_new_uint64(volume->dev_id)) &&
+	    add_name(object, volume->name) &&
+	    te_member_add(object, "sectors", json_object_new_uint64(volume->sectors)) &&
+	    te_member_add(object, "size_from",
+			  json_object_new_string(size_words[volume->size_from])) &&
+	    te_member_add(object, "mapped_blocks", json_object_new_uint64(volume->mapped_blocks)) &&
+	    (!volume->lvm ||
+	     te_member_add(object, "lvm", te_catalog_lvm_volume_object(volume->lvm))))
 		return object;
 	json_object_put(object);
 	return NULL;
@@ -137,8 +115,8 @@ char *te_catalog_write(const struct te_catalog *catalog)
 	const char *text = NULL;
 	char *copy = NULL;
 
-	if (root && add(root, "pool", pool_object(catalog)) &&
-	    add(root, "volumes", volumes_array(catalog)))
+	if (root && te_member_add(root, "pool", pool_object(catalog)) &&
+	    te_member_add(root, "volumes", volumes_array(catalog)))
 		text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
 							JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text)
@@ -147,31 +125,8 @@ char *te_catalog_write(const struct te_catalog *catalog)
 	return copy;
 }
 
-/* Why the text that is being read is no catalog. */
-struct reason {
-	char *text;
-	size_t bytes;
-};
-
-static bool get_number(json_object *from, const char *key, u64 max, u64 *number,
-		       struct reason *why)
-{
-	json_object *value;
-
-	if (!json_object_object_get_ex(from, key, &value) ||
-	    !json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
-	    json_object_get_uint64(value) > max) {
-		snprintf(why->text, why->bytes,
-			 "\"%s\" is not a number from 0 to %llu everywhere", key,
-			 (unsigned long long)max);
-		return false;
-	}
-	*number = json_object_get_uint64(value);
-	return true;
-}
-
 /* As a member that a reader need not know: what is no digest counts as none. */
-static bool get_plan(json_object *from, char **plan, struct reason *why)
+static bool get_plan(json_object *from, char **plan, struct te_catalog_reason *why)
 {
 	json_object *value;
 
@@ -186,29 +141,8 @@ static bool get_plan(json_object *from, char **plan, struct reason *why)
 	return *plan != NULL;
 }
 
-/* A name may be missing.  One with a NUL inside is no name. */
-static bool get_name(json_object *from, char **name, struct reason *why)
-{
-	json_object *value;
-
-	*name = NULL;
-	if (!json_object_object_get_ex(from, "name", &value))
-		return true;
-	if (!json_object_is_type(value, json_type_string) ||
-	    json_object_get_string_len(value) > MAX_NAME_BYTES ||
-	    !te_utf8_valid(json_object_get_string(value),
-			   (size_t)json_object_get_string_len(value))) {
-		snprintf(why->text, why->bytes,
-			 "\"name\" is not a string of at most %d bytes everywhere", MAX_NAME_BYTES);
-		return false;
-	}
-	*name = strdup(json_object_get_string(value));
-	if (!*name)
-		snprintf(why->text, why->bytes, "there is no memory for its names");
-	return *name != NULL;
-}
-
-static bool get_size_from(json_object *from, enum te_size_from *size_from, struct reason *why)
+static bool get_size_from(json_object *from, enum te_size_from *size_from,
+			  struct te_catalog_reason *why)
 {
 	json_object *value;
 	size_t i;
@@ -225,7 +159,7 @@ static bool get_size_from(json_object *from, enum te_size_from *size_from, struc
 	return false;
 }
 
-static bool parse_pool(json_object *root, struct te_catalog *catalog, struct reason *why)
+static bool parse_pool(json_object *root, struct te_catalog *catalog, struct te_catalog_reason *why)
 {
 	json_object *pool;
 	u64 block_sectors;
@@ -235,18 +169,19 @@ static bool parse_pool(json_object *root, struct te_catalog *catalog, struct rea
 		snprintf(why->text, why->bytes, "it has no \"pool\" object");
 		return false;
 	}
-	if (!get_name(pool, &catalog->pool_name, why) ||
-	    !get_number(pool, "block_sectors", UINT32_MAX, &block_sectors, why) ||
-	    !get_number(pool, "data_blocks", MAX_SECTORS, &catalog->nr_data_blocks, why) ||
-	    !get_number(pool, "transaction_id", UINT64_MAX, &catalog->transaction_id, why) ||
-	    !get_plan(pool, &catalog->plan, why))
+	if (!te_member_string(pool, "name", &catalog->pool_name, why) ||
+	    !te_member_number(pool, "block_sectors", UINT32_MAX, &block_sectors, why) ||
+	    !te_member_number(pool, "data_blocks", MAX_SECTORS, &catalog->nr_data_blocks, why) ||
+	    !te_member_number(pool, "transaction_id", UINT64_MAX, &catalog->transaction_id, why) ||
+	    !get_plan(pool, &catalog->plan, why) ||
+	    !te_catalog_lvm_parse_pool(pool, &catalog->lvm, why))
 		return false;
 	catalog->block_sectors = (u32)block_sectors;
 	return true;
 }
 
 static bool parse_volume(json_object *object, struct te_catalog_volume *volume,
-			 struct reason *why)
+			 struct te_catalog_reason *why)
 {
 	u64 dev_id;
 
@@ -254,17 +189,18 @@ static bool parse_volume(json_object *object, struct te_catalog_volume *volume,
 		snprintf(why->text, why->bytes, "\"volumes\" has something that is no object");
 		return false;
 	}
-	if (!get_number(object, "id", THIN_DEV_ID_MAX, &dev_id, why) ||
-	    !get_name(object, &volume->name, why) ||
-	    !get_number(object, "sectors", MAX_SECTORS, &volume->sectors, why) ||
+	if (!te_member_number(object, "id", THIN_DEV_ID_MAX, &dev_id, why) ||
+	    !te_member_string(object, "name", &volume->name, why) ||
+	    !te_member_number(object, "sectors", MAX_SECTORS, &volume->sectors, why) ||
 	    !get_size_from(object, &volume->size_from, why) ||
-	    !get_number(object, "mapped_blocks", MAX_SECTORS, &volume->mapped_blocks, why))
+	    !te_member_number(object, "mapped_blocks", MAX_SECTORS, &volume->mapped_blocks, why) ||
+	    !te_catalog_lvm_parse_volume(object, &volume->lvm, why))
 		return false;
 	volume->dev_id = (u32)dev_id;
 	return true;
 }
 
-static struct te_catalog *parse_root(json_object *root, struct reason *why)
+static struct te_catalog *parse_root(json_object *root, struct te_catalog_reason *why)
 {
 	struct te_catalog *catalog;
 	json_object *array;
@@ -318,7 +254,7 @@ static bool is_too_dense(const char *json, size_t bytes)
 
 struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, size_t why_bytes)
 {
-	struct reason reason = { why, why_bytes };
+	struct te_catalog_reason reason = { why, why_bytes };
 	struct te_catalog *catalog = NULL;
 	json_tokener *tokener;
 	json_object *root;

@@ -10,7 +10,8 @@
  *	   "mapped_blocks":812}, ...]}
  *
  * The volumes stand in the order of the stream's sections: volume i is section
- * i, with its id and size.  Names are left out when the source knew none.  The
+ * i, with its id and size.  Names are left out when the source knew none.  Where
+ * LVM knew more, that is in members "lvm" (catalog_lvm.h).  The
  * plan is a digest of all the ops the sender means to write: one who goes on with an
  * interrupted stream knows by it that he does so from the same moment.  A
  * reader ignores members that it does not know.  The same picture always gives
@@ -20,6 +21,7 @@
 #define TE_CATALOG_H
 
 #include <thinexport/stream.h>
+#include "catalog_lvm.h"
 #include "source.h"
 
 struct te_catalog_volume {
@@ -29,6 +31,7 @@ struct te_catalog_volume {
 	enum te_size_from size_from;	/* _MAPPINGS: TE_VOLUME_SIZE_KNOWN is not set;
 					 * else _TABLE when parsed */
 	u64 mapped_blocks;
+	struct te_lvm_lv *lvm;		/* what LVM knew of it, or NULL */
 };
 
 struct te_catalog {
@@ -37,11 +40,12 @@ struct te_catalog {
 	u64 nr_data_blocks;
 	u64 transaction_id;
 	char *plan;			/* 16 hex digits; NULL: by a sender who does not tell */
+	struct te_catalog_lvm_pool *lvm;	/* what LVM knew of it, or NULL */
 	struct te_catalog_volume *volumes;
 	size_t nr_volumes;
 };
 
-/* Room for nr_volumes, zeroed; names are freed with it.  NULL: no memory. */
+/* Room for nr_volumes, zeroed; what it points to is freed with it.  NULL: no memory. */
 struct te_catalog *te_catalog_create(size_t nr_volumes);
 void te_catalog_destroy(struct te_catalog *catalog);	/* NULL is fine */
 

@@ -23,7 +23,7 @@ COMMAND_SRC += image metadata_cache source source_devices source_view source_any
 # ... surveyed, planned, read, sent
 COMMAND_SRC += survey sharer plan batch send_fill send_frames send send_list part output
 # The stream
-COMMAND_SRC += threads codec codec_zlib codec_zstd frame resume catalog ops_frame stream_write stream_check unpack stream_read
+COMMAND_SRC += threads codec codec_zlib codec_zstd frame resume catalog_member catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read
 # Back: placement and metadata
 COMMAND_SRC += choice choice_scan room pack checkpoint receive_state receive_keep receive receive_list receive_status target place build build_node build_tree build_copy build_store build_state build_count build_space_map
 # Told and compared

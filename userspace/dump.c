@@ -96,6 +96,25 @@ static void text_resume(const struct te_resume *resume)
 	       (ull)le64_to_cpu(resume->zero_sectors));
 }
 
+static void text_lvm_pool(const struct te_catalog_lvm_pool *pool)
+{
+	printf("    LVM: metadata of %llu sectors, transaction %llu%s%s\n",
+	       (ull)pool->lv.metadata_sectors, (ull)pool->lv.transaction_id,
+	       pool->lv.zero ? ", zeroes" : "",
+	       pool->lv.error_when_full ? ", error when full" : "");
+}
+
+static void text_lvm_volume(const struct te_lvm_lv *lv)
+{
+	printf("      LVM: %s%s, %zu tags", lv->read_only ? "read-only" : "writeable",
+	       lv->skip_activation ? ", skips activation" : "", lv->tags.nr);
+	if (lv->origin) {
+		printf(", origin ");
+		put_name(lv->origin, 26);
+	}
+	putchar('\n');
+}
+
 static void text_catalog(const struct te_catalog *catalog)
 {
 	size_t i;
@@ -103,11 +122,15 @@ static void text_catalog(const struct te_catalog *catalog)
 	printf("    pool ");
 	put_name(catalog->pool_name, 60);
 	putchar('\n');
+	if (catalog->lvm)
+		text_lvm_pool(catalog->lvm);
 	for (i = 0; i < catalog->nr_volumes; i++) {
 		printf("    volume %zu: id %u, size %s, ", i, catalog->volumes[i].dev_id,
 		       size_words[catalog->volumes[i].size_from]);
 		put_name(catalog->volumes[i].name, 26);
 		putchar('\n');
+		if (catalog->volumes[i].lvm)
+			text_lvm_volume(catalog->volumes[i].lvm);
 	}
 }
 

@@ -45,43 +45,49 @@ static void make_begin(struct sending *sending)
 	sending->begin = begin;
 }
 
-static struct te_catalog *gather_catalog(const struct te_plan *plan)
+static bool describe_pool(struct te_catalog *catalog, const struct te_plan *plan)
 {
-	struct te_catalog *catalog = te_catalog_create(plan->nr_volumes);
 	const struct te_source *source = plan->source;
-	size_t i;
 
-	if (!catalog)
-		return NULL;
 	catalog->block_sectors = source->block_sectors;
 	catalog->nr_data_blocks = source->nr_data_blocks;
 	catalog->transaction_id = source->transaction_id;
-	if (source->pool_name) {
+	if (source->pool_name)
 		catalog->pool_name = strdup(source->pool_name);
-		if (!catalog->pool_name)
-			goto no_memory;
-	}
-	if (asprintf(&catalog->plan, "%016llx", (unsigned long long)plan->digest) < 0) {
+	if (source->lvm)
+		catalog->lvm = te_catalog_lvm_pool_create(source->lvm);
+	if (asprintf(&catalog->plan, "%016llx", (unsigned long long)plan->digest) < 0)
 		catalog->plan = NULL;
-		goto no_memory;
-	}
-	for (i = 0; i < plan->nr_volumes; i++) {
-		const struct te_plan_volume *planned = &plan->volumes[i];
-		struct te_catalog_volume *volume = &catalog->volumes[i];
+	return !catalog->pool_name == !source->pool_name && !catalog->lvm == !source->lvm &&
+	       catalog->plan;
+}
 
-		volume->dev_id = planned->volume->details.dev_id;
-		volume->sectors = planned->volume->virtual_sectors;
-		volume->size_from = planned->volume->size_from;
-		volume->mapped_blocks = planned->mapped_blocks;
-		if (!planned->volume->name)
-			continue;
-		volume->name = strdup(planned->volume->name);
-		if (!volume->name)
-			goto no_memory;
-	}
-	return catalog;
+static bool describe_volume(struct te_catalog_volume *volume,
+			    const struct te_plan_volume *planned)
+{
+	const struct te_volume *from = planned->volume;
 
-no_memory:
+	volume->dev_id = from->details.dev_id;
+	volume->sectors = from->virtual_sectors;
+	volume->size_from = from->size_from;
+	volume->mapped_blocks = planned->mapped_blocks;
+	if (from->name)
+		volume->name = strdup(from->name);
+	if (from->lvm)
+		volume->lvm = te_catalog_lvm_volume_create(from->lvm);
+	return !volume->name == !from->name && !volume->lvm == !from->lvm;
+}
+
+static struct te_catalog *gather_catalog(const struct te_plan *plan)
+{
+	struct te_catalog *catalog = te_catalog_create(plan->nr_volumes);
+	bool ok = catalog && describe_pool(catalog, plan);
+	size_t i;
+
+	for (i = 0; ok && i < plan->nr_volumes; i++)
+		ok = describe_volume(&catalog->volumes[i], &plan->volumes[i]);
+	if (ok)
+		return catalog;
 	te_catalog_destroy(catalog);
 	return NULL;
 }

@@ -15,17 +15,21 @@
 #include "core/reader.h"
 
 enum te_size_from {
-	TE_SIZE_FROM_TABLE,		/* the active thin's table, or the pin in a view */
+	TE_SIZE_FROM_TABLE,		/* the active thin's table, the pin in a view, or LVM */
 	TE_SIZE_FROM_OPTION,		/* --size ID=SECTORS */
 	TE_SIZE_FROM_MAPPINGS,		/* unknown: end of the last mapped block */
 };
+
+struct te_lvm;
+struct te_lvm_lv;
 
 /* A volume of the pool.  Ids, trees and details are the volume's own, never a pin's. */
 struct te_volume {
 	struct te_details details;
 	u64 virtual_sectors;		/* 0 until known; survey fills the last resort */
 	enum te_size_from size_from;
-	char *name;			/* dm name or --name, or NULL */
+	char *name;			/* LVM's, dm name or --name, or NULL */
+	const struct te_lvm_lv *lvm;	/* what LVM knows of it; NULL: was not asked, or nothing */
 };
 
 struct te_source;
@@ -47,7 +51,8 @@ struct te_source_ops {
 struct te_source {
 	const struct te_source_ops *ops;
 	const char *name;		/* as the user gave it, for messages */
-	const char *pool_name;		/* for the catalog; dm name, --pool-name, or NULL */
+	const char *pool_name;		/* for the catalog; LVM's, dm name, --pool-name, or NULL */
+	const struct te_lvm *lvm;	/* the pool, when LVM was asked for it */
 	struct te_reader *reader;	/* of the metadata; checked blocks are the core's work */
 	u32 block_sectors;
 	u64 nr_data_blocks;

@@ -307,8 +307,9 @@ static char *small_catalog(void)
 	catalog->nr_data_blocks = 1000;
 	catalog->transaction_id = 7;
 	catalog->volumes[0] = (struct te_catalog_volume){ 1, strdup("vm"), 1024,
-							  TE_SIZE_FROM_TABLE, 1 };
-	catalog->volumes[1] = (struct te_catalog_volume){ 5, NULL, 1024, TE_SIZE_FROM_MAPPINGS, 1 };
+							  TE_SIZE_FROM_TABLE, 1, NULL };
+	catalog->volumes[1] = (struct te_catalog_volume){ 5, NULL, 1024, TE_SIZE_FROM_MAPPINGS, 1,
+							  NULL };
 	json = te_catalog_write(catalog);
 	must(json != NULL);
 	te_catalog_destroy(catalog);

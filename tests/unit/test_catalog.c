@@ -29,7 +29,7 @@ static void a_catalog_is_this_text(void)
 	catalog->nr_data_blocks = 77;
 	catalog->transaction_id = ~0ULL;
 	catalog->volumes[0] = (struct te_catalog_volume){ 16777215, strdup("x"), 1ULL << 54,
-							  TE_SIZE_FROM_OPTION, 3 };
+							  TE_SIZE_FROM_OPTION, 3, NULL };
 	text = te_catalog_write(catalog);
 	CHECK_STR(text, "{\"pool\":{\"name\":\"vg/pool \\\"a\\\"\",\"block_sectors\":128,"
 			"\"data_blocks\":77,\"transaction_id\":18446744073709551615},"
@@ -49,7 +49,7 @@ static void what_was_written_is_read(void)
 	catalog->nr_data_blocks = 5;
 	catalog->block_sectors = 256;
 	catalog->volumes[0] = (struct te_catalog_volume){ 9, strdup("naïve \x01 €"), 12,
-							  TE_SIZE_FROM_MAPPINGS, 3 };
+							  TE_SIZE_FROM_MAPPINGS, 3, NULL };
 	text = te_catalog_write(catalog);
 	again = parse(text, why);
 	CHECK(again != NULL);
@@ -120,6 +120,112 @@ static void what_is_no_catalog_is_refused(void)
 	refused("{" POOL ",\"volumes\":[{\"name\":\"a\\u0000b\"," VOLUME "}]}", "\"name\" is not");
 	refused("{\"pool\":{\"block_sectors\":4294967296},\"volumes\":[]}", "0 to 4294967295");
 	refused("{\"a\":\"\xc0\x80\"}", "not UTF-8");
+}
+
+/* A pool and a volume with all that LVM may know of them. */
+static struct te_catalog *catalog_of_lvm(void)
+{
+	struct te_catalog *catalog = te_catalog_create(2);
+	struct te_lvm_lv *lv = te_alloc(sizeof(*lv));
+
+	catalog->volumes[0] = (struct te_catalog_volume){ 1, strdup("web"), 8,
+							  TE_SIZE_FROM_TABLE, 0, lv };
+	strcpy(lv->uuid, "tu9rnj-Ucob-dwNd-j5kN-mKOS-opd9-tTh7mo");
+	lv->origin = strdup("base");
+	lv->host = strdup("h");
+	lv->created = 1795257678;
+	lv->transaction_id = 5;
+	lv->read_only = true;
+	lv->skip_activation = true;
+	lv->tags.strings = te_alloc(2 * sizeof(char *));
+	lv->tags.strings[lv->tags.nr++] = strdup("a");
+	lv->tags.strings[lv->tags.nr++] = strdup("b=c/d");
+	catalog->lvm = te_alloc(sizeof(*catalog->lvm));
+	catalog->lvm->group = strdup("vms");
+	catalog->lvm->group_uuid = strdup("g");
+	lv = &catalog->lvm->lv;
+	strcpy(lv->uuid, "p");
+	lv->metadata_sectors = 8192;
+	lv->discards = strdup("passdown");
+	lv->profile = strdup("slow");
+	lv->zero = true;
+	lv->error_when_full = true;
+	lv->transaction_id = 7;
+	return catalog;
+}
+
+static void what_lvm_knew_is_this_text(void)
+{
+	struct te_catalog *catalog = catalog_of_lvm();
+	char *text = te_catalog_write(catalog);
+
+	CHECK(strstr(text, "\"transaction_id\":0,\"lvm\":{\"group\":\"vms\",\"group_uuid\":\"g\","
+			   "\"uuid\":\"p\",\"tags\":[],\"metadata_sectors\":8192,\"zero\":true,"
+			   "\"discards\":\"passdown\",\"error_when_full\":true,"
+			   "\"profile\":\"slow\",\"transaction_id\":7}}"));
+	CHECK(strstr(text, "\"mapped_blocks\":0,\"lvm\":{\"uuid\":"
+			   "\"tu9rnj-Ucob-dwNd-j5kN-mKOS-opd9-tTh7mo\",\"origin\":\"base\","
+			   "\"tags\":[\"a\",\"b=c/d\"],\"read_only\":true,"
+			   "\"skip_activation\":true,\"transaction_id\":5,"
+			   "\"created\":1795257678,\"host\":\"h\"}}"));
+	free(text);
+	te_catalog_destroy(catalog);
+}
+
+static void what_lvm_knew_is_read(void)
+{
+	struct te_catalog *catalog = catalog_of_lvm(), *again;
+	char *text = te_catalog_write(catalog), why[200];
+	const struct te_lvm_lv *lv;
+
+	again = parse(text, why);
+	CHECK_STR(why, "");
+	lv = again->volumes[0].lvm;
+	CHECK_STR(lv->uuid, "tu9rnj-Ucob-dwNd-j5kN-mKOS-opd9-tTh7mo");
+	CHECK_STR(lv->origin, "base");
+	CHECK_STR(lv->host, "h");
+	CHECK_EQ(lv->tags.nr, 2);
+	CHECK_STR(lv->tags.strings[1], "b=c/d");
+	CHECK_EQ(lv->created, 1795257678);
+	CHECK_EQ(lv->transaction_id, 5);
+	CHECK(lv->read_only && lv->skip_activation);
+	CHECK(!again->volumes[1].lvm);
+	CHECK_STR(again->lvm->group, "vms");
+	lv = &again->lvm->lv;
+	CHECK_STR(lv->discards, "passdown");
+	CHECK_STR(lv->profile, "slow");
+	CHECK_EQ(lv->metadata_sectors, 8192);
+	CHECK(lv->zero && lv->error_when_full);
+	free(text);
+	te_catalog_destroy(catalog);
+	te_catalog_destroy(again);
+}
+
+static void lvm_s_part_is_checked_too(void)
+{
+#define LVM(text)	"{" POOL ",\"volumes\":[{" VOLUME ",\"lvm\":" text "}]}"
+#define POOL_LVM(text)	"{\"pool\":{\"block_sectors\":128,\"data_blocks\":5,\"transaction_id\":0,"	\
+			"\"lvm\":" text "},\"volumes\":[]}"
+	struct te_catalog *catalog;
+	char why[200];
+
+	catalog = parse(LVM("{\"later\":[]}"), why);
+	CHECK(catalog && catalog->volumes[0].lvm);
+	te_catalog_destroy(catalog);
+	refused(LVM("null"), "\"lvm\" is not an object");
+	refused(LVM("[]"), "\"lvm\" is not an object");
+	refused(LVM("{\"uuid\":7}"), "\"uuid\" is not a string");
+	refused(LVM("{\"uuid\":\"012345678901234567890123456789012345678\"}"), "longer than 38");
+	refused(LVM("{\"origin\":true}"), "\"origin\" is not a string");
+	refused(LVM("{\"tags\":\"a\"}"), "\"tags\" is not an array");
+	refused(LVM("{\"tags\":[\"a\",null]}"), "\"tags\" is not a string");
+	refused(LVM("{\"tags\":[\"a\\u0000\"]}"), "\"tags\" is not a string");
+	refused(LVM("{\"read_only\":1}"), "\"read_only\" is not true or false");
+	refused(LVM("{\"created\":-1}"), "\"created\" is not a number");
+	refused(POOL_LVM("7"), "\"lvm\" is not an object");
+	refused(POOL_LVM("{\"group\":[]}"), "\"group\" is not a string");
+	refused(POOL_LVM("{\"zero\":\"yes\"}"), "\"zero\" is not true or false");
+	refused(POOL_LVM("{\"metadata_sectors\":18014398509481985}"), "\"metadata_sectors\" is not");
 }
 
 static void nesting_is_bounded(void)
@@ -204,6 +310,9 @@ UNIT_MAIN(UNIT(a_catalog_is_this_text),
 	  UNIT(a_name_that_is_not_utf8_is_mangled),
 	  UNIT(members_that_are_not_known_are_passed_by),
 	  UNIT(what_is_no_catalog_is_refused),
+	  UNIT(what_lvm_knew_is_this_text),
+	  UNIT(what_lvm_knew_is_read),
+	  UNIT(lvm_s_part_is_checked_too),
 	  UNIT(nesting_is_bounded),
 	  UNIT(a_long_name_is_refused),
 	  UNIT(many_small_parts_are_refused),

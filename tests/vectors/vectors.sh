@@ -136,6 +136,8 @@ the_shapes_are_there() {
 	big-blocks-zstd of 3072 sectors
 	big-blocks-zstd DATA .* 2048$
 	volume OPS at byte [0-9]*: [0-9]* bytes$
+	lvm LVM: metadata of 8192 sectors, transaction 7, zeroes, error when full
+	lvm LVM: read-only, skips activation, 2 tags, origin "web"$
 	by-hand-codecs kind 700, skipped
 	by-hand-codecs OPS at byte [0-9]*: [0-9]* bytes$
 	by-hand-codecs OPS .* by zlib$
