@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "listing.h"
 #include "lock.h"
+#include "lvm.h"
 #include "record.h"
 #include "say.h"
 #include "undo.h"
@@ -126,11 +127,17 @@ static int clean_unfinished(void *context, const char *pool_name, const char *fi
 /* `name`: as the record has it, or whatever else leads to the pool; NULL: all pools. */
 static enum te_exit clean(struct cleaning *cleaning, const char *name)
 {
+	char dm_name[TE_DM_NAME_BYTES];
 	struct te_dm_device pool;
 	int err;
 
 	if (te_dm_start())
 		return TE_EXIT_FAILED;
+	/* Not LVM's word: the group may be gone, and the record has the device's name. */
+	if (name && te_lvm_is_path(name)) {
+		te_lvm_dm_name(name, dm_name);
+		name = dm_name;
+	}
 	cleaning->pool_name = name;
 	if (name && !te_dm_find(name, &pool))
 		cleaning->pool_name = pool.name;

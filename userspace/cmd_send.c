@@ -107,8 +107,10 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		if (exit != TE_EXIT_DONE)
 			return exit;
 	}
-	if (argc - optind > 1 || te_source_options_count(&options->source, argv[optind]) != 1)
+	if (te_source_options_count(&options->source, argv[optind]) != 1 ||
+	    te_source_options_more(&options->source, argv + optind + 1, argc - optind - 1))
 		return te_usage(&te_cmd_send);
+	options->source.named.live.strict = !options->force;
 	if (options->token && options->resumable && options->output) {
 		te_error("--resume writes a continuation, and --resumable goes on with FILE.part: give one of them");
 		return TE_EXIT_USAGE;
@@ -158,7 +160,7 @@ static void say_outcome(const struct outcome *outcome)
 	double ratio = totals->written_bytes ?
 		(double)(totals->data_bytes + totals->zero_bytes) / (double)totals->written_bytes : 0;
 
-	if (outcome->live)
+	if (outcome->live && outcome->window_us)
 		snprintf(window, sizeof(window), "; they stood still for %.1f ms",
 			 (double)outcome->window_us / 1000);
 	te_note("sent %zu volume%s: %s of data and %s of zeros as %s (%.2f : 1)%s",
@@ -334,13 +336,14 @@ static enum te_exit run(int argc, char **argv)
 
 const struct te_cmd te_cmd_send = {
 	.verb = "send",
-	.synopsis = "[OPTION]... SOURCE | --metadata PATH --data PATH",
+	.synopsis = "[OPTION]... SOURCE... | --metadata PATH --data PATH",
 	.summary = "write a pool, or some of its volumes, as a stream",
-	.help = "SOURCE is the name of an active thin pool, or a view or an image of one.\n\n"
+	.help = "SOURCE is VG/POOL, VG/VOLUME (several may follow each other), the name of an\n"
+		"active thin pool, or a view or an image of one.\n\n"
 		"  --volume ID|NAME      only this volume; may be repeated\n"
 		"  --metadata, --data    devices or image files of a pool that is not active\n"
 		"  -o FILE               instead of standard output; complete or not there at all\n"
-		"  --force               replaces FILE\n"
+		"  --force               replaces FILE; sends although LVM and the pool differ\n"
 		"  --codec none|zlib[:LEVEL]|zstd[:LEVEL]\n"
 		"                        zstd:1 without it\n"
 		"  --threads N           that encode at once; all processors without it\n"

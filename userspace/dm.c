@@ -115,6 +115,7 @@ static int read_device(struct dm_task *task, struct te_dm_device *device)
 	device->major = info.major;
 	device->minor = info.minor;
 	device->suspended = info.suspended;
+	device->read_only = info.read_only;
 	device->inactive_table = info.inactive_table;
 	device->open_count = info.open_count;
 	return 0;

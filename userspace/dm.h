@@ -24,6 +24,7 @@ struct te_dm_device {
 	u32 major;
 	u32 minor;
 	bool suspended;			/* by whom, nobody can tell */
+	bool read_only;			/* its table; not one of its openers */
 	bool inactive_table;		/* someone is about to change it */
 	int open_count;
 };

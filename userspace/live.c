@@ -19,6 +19,7 @@
 
 struct te_live {
 	struct te_pool pool;
+	struct te_lvm *lvm;		/* NULL: not named by LVM's names */
 	struct te_run run;
 	struct te_moment moment;
 	struct te_moment_ids others;	/* snapshots of views that are open */
@@ -114,6 +115,7 @@ static int freeze(struct te_live *live)
 		.snaps = snaps,
 		.nr_snaps = live->run.nr_volumes,
 		.limit_ms = live->limit_ms,
+		.still = live->moment.still,
 	};
 	struct te_window_result result;
 	size_t i;
@@ -170,14 +172,20 @@ static int undo(struct te_live *live)
 static int try_moment(struct te_live *live, const struct te_live_options *options,
 		      const char *view)
 {
+	const struct te_moment_wish wish = {
+		.wanted = options->volumes,
+		.nr_wanted = options->nr_volumes,
+		.others = &live->others,
+		.lvm = live->lvm,
+		.strict = options->strict,
+	};
 	int err;
 
 	te_moment_free(&live->moment);
 	te_run_exit(&live->run);
 	err = te_run_init(&live->run, &live->pool, view);
 	if (!err)
-		err = te_moment_choose(&live->moment, &live->run, &live->pool, options->volumes,
-				       options->nr_volumes, &live->others);
+		err = te_moment_choose(&live->moment, &live->run, &live->pool, &wish);
 	if (err)
 		return err;
 	te_moment_sync(&live->moment);
@@ -219,6 +227,28 @@ static int try_moments(struct te_live *live, const struct te_live_options *optio
 	return err;
 }
 
+/* What LVM knows is of this very moment, and of this pool. */
+static int ask_lvm_again(struct te_live *live, bool strict)
+{
+	u64 lvm_id, pool_id = live->pool.transaction_id;
+	int err = te_lvm_again(live->lvm);
+
+	if (err)
+		return err;
+	lvm_id = live->lvm->pool->transaction_id;
+	if (lvm_id == pool_id)
+		return 0;
+	if (strict) {
+		te_error("%s: LVM has transaction id %llu, the pool %llu: their volumes may not be the same; compare `lvs -o lv_name,thin_id %s` with the ids of `thinexport info %s`, then --force sends it",
+			 live->lvm->path, (unsigned long long)lvm_id, (unsigned long long)pool_id,
+			 live->lvm->group.name, live->pool.dm.name);
+		return -ESTALE;
+	}
+	te_warn("%s: LVM has transaction id %llu, the pool %llu: names may be those of other volumes",
+		live->lvm->path, (unsigned long long)lvm_id, (unsigned long long)pool_id);
+	return 0;
+}
+
 static int take_moment(struct te_live *live, const struct te_live_options *options,
 		       const char *view)
 {
@@ -230,6 +260,8 @@ static int take_moment(struct te_live *live, const struct te_live_options *optio
 	err = te_pool_refresh(&live->pool);
 	if (!err)
 		err = te_moment_check_pool(&live->pool);
+	if (!err && live->lvm)
+		err = ask_lvm_again(live, options->strict);
 	if (!err)
 		err = try_moments(live, options, view);
 	if (lock >= 0)
@@ -269,7 +301,8 @@ static int describe_source(struct te_live *live)
 	struct te_source *source = live->source;
 	size_t i, kept = 0, next = 0;
 
-	source->pool_name = live->run.pool_name;
+	source->lvm = live->lvm;
+	source->pool_name = live->lvm ? live->lvm->path : live->run.pool_name;
 	for (i = 0; i < source->nr_volumes; i++) {
 		struct te_volume *volume = &source->volumes[i];
 		const struct te_run_volume *chosen;
@@ -283,6 +316,7 @@ static int describe_source(struct te_live *live)
 		chosen = &live->run.volumes[next++];
 		free(volume->name);
 		volume->name = chosen->name[0] ? strdup(chosen->name) : NULL;
+		volume->lvm = live->lvm ? te_lvm_find_id(live->lvm, chosen->dev_id) : NULL;
 		volume->virtual_sectors = chosen->sectors;
 		volume->size_from = chosen->sectors ? TE_SIZE_FROM_TABLE : TE_SIZE_FROM_MAPPINGS;
 		source->volumes[kept++] = *volume;
@@ -326,11 +360,21 @@ static void free_live(struct te_live *live)
 	te_source_close(live->source);
 	te_moment_free(&live->moment);
 	te_run_exit(&live->run);
+	te_lvm_close(live->lvm);
 	free(live->others.ids);
 	free(live->pins);
 	if (live->lock >= 0)
 		te_unlock_pool(live->lock);
 	free(live);
+}
+
+/* By LVM's names or by the device's. */
+static int find_pool(struct te_live *live, const struct te_live_options *options)
+{
+	if (!te_lvm_is_path(options->pool))
+		return te_pool_find(options->pool, &live->pool);
+	live->lvm = te_lvm_open(options->pool, options->more, options->nr_more);
+	return live->lvm ? te_lvm_find_pool(live->lvm, &live->pool) : -ENOENT;
 }
 
 /* Finds the pool, locks it, and takes the moment; what fails leaves nothing. */
@@ -347,7 +391,7 @@ static struct te_live *begin(const struct te_live_options *options, const char *
 	live->limit_ms = options->window_limit_ms ? options->window_limit_ms : TE_WINDOW_LIMIT_MS;
 	err = te_dm_start();
 	if (!err)
-		err = te_pool_find(options->pool, &live->pool);
+		err = find_pool(live, options);
 	if (!err) {
 		live->lock = te_lock_pool(live->pool.dm.name);
 		err = live->lock < 0 ? live->lock : 0;

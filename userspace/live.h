@@ -14,18 +14,23 @@ enum te_live_reader {
 };
 
 struct te_live_options {
-	const char *pool;		/* dm name, path or MAJOR:MINOR of a thin-pool */
-	char *const *volumes;		/* ids or dm names; none: all of the pool */
+	const char *pool;		/* dm name, path or MAJOR:MINOR of a thin-pool; or LVM's
+					 * name of a pool, or of a volume: then that is chosen */
+	char *const *more;		/* LVM's names of further volumes */
+	size_t nr_more;
+	char *const *volumes;		/* ids, LVM's or dm names; none: all of the pool */
 	size_t nr_volumes;
 	enum te_live_reader reader;
 	unsigned int window_limit_ms;	/* the watchdog's patience; 0: ten seconds */
+	bool strict;			/* LVM and the pool must agree on transaction and volumes */
 };
 
 struct te_live;
 
 /*
  * Takes the lock, freezes the moment, opens a source of it whose volumes know
- * their dm names and their lengths where they are active.  NULL after one
+ * their dm names and their lengths where they are active; by LVM's names, what LVM
+ * knows of all of them.  NULL after one
  * sentence, with everything undone.  The source is closed by te_live_close.
  */
 struct te_live *te_live_open(const struct te_live_options *options, struct te_source **source);

@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lvm_ask.h"
+#include "lvm_lock.h"
 #include "say.h"
 
 /* "VG/NAME": where the name starts, or NULL. */
@@ -180,6 +182,22 @@ static int check_group(const struct te_lvm_group *group)
 	return 0;
 }
 
+static int ask_locked(struct te_lvm *lvm, const char *group)
+{
+	int lock = te_lvm_lock_shared(group, lvm->names[0]), err;
+
+	if (lock < 0 && lock != -ENOENT)
+		return lock;
+	err = te_lvm_ask_group(&lvm->group, group, lvm->names[0]);
+	if (!err)
+		err = check_group(&lvm->group);
+	if (!err)
+		err = te_lvm_ask_lvs(&lvm->group);
+	if (lock >= 0)
+		close(lock);
+	return err;
+}
+
 struct te_lvm *te_lvm_open(const char *name, char *const *more, size_t nr_more)
 {
 	struct te_lvm *lvm = te_alloc(sizeof(*lvm));
@@ -198,11 +216,7 @@ struct te_lvm *te_lvm_open(const char *name, char *const *more, size_t nr_more)
 		lvm->names[lvm->nr_names] = more[lvm->nr_names - 1];
 	err = check_names(lvm, group);
 	if (!err)
-		err = te_lvm_ask_group(&lvm->group, group, name);
-	if (!err)
-		err = check_group(&lvm->group);
-	if (!err)
-		err = te_lvm_ask_lvs(&lvm->group, TE_LVM_LOCKS);
+		err = ask_locked(lvm, group);
 	if (!err)
 		err = te_lvm_resolve(lvm);
 	if (!err)
@@ -228,7 +242,7 @@ int te_lvm_again(struct te_lvm *lvm)
 
 	memcpy(uuid, lvm->pool->uuid, sizeof(uuid));
 	forget(lvm);
-	err = te_lvm_ask_lvs(&lvm->group, TE_LVM_WE_LOCKED);
+	err = te_lvm_ask_lvs(&lvm->group);
 	if (!err)
 		err = te_lvm_resolve(lvm);
 	if (!err && strcmp(lvm->pool->uuid, uuid)) {

@@ -8,11 +8,11 @@
  * JSON (lvm_report.h): their output is documented and old, where its metadata
  * text is private and liblvm2 is gone.
  *
- * It is asked twice.  First with its own locking: the names lead to a pool, the
- * pool to a device.  Then again while we hold the group's lock (lvm_lock.h), right
- * before the window: from that answer to the moment nothing of the group can
- * change.  That second question is asked with --nolocking, since LVM would wait
- * for us.
+ * It is asked twice.  First, the names lead to a pool, the pool to a device.  Then
+ * again right before the window: from that answer to the moment the group's lock
+ * is held (lvm_lock.h), and nothing of the group can change.  Both times we lock
+ * the group and LVM does not (--nolocking): it would wait for us, or without end
+ * for a command that hangs.
  *
  * Devices are found by uuid, "LVM-" and the uuids of group and volume: a name may
  * hold dashes, which the device-mapper name doubles, and which is undone here only

@@ -17,21 +17,16 @@ static const char config[] =
 
 /* `wanted` is for sentences.  The report, as text, goes to *child. */
 static int ask(const char *verb, const char *fields, const char *group, const char *wanted,
-	       enum te_lvm_locking locking, struct te_child *child)
+	       struct te_child *child)
 {
-	const char *argv[24] = {
-		"lvm", verb, "--reportformat", "json", "--units", "s", "--nosuffix", "--binary",
-		"--config", config, "--options", fields, group,
+	const char *argv[] = {
+		"lvm", verb, "--nolocking", "--reportformat", "json", "--units", "s",
+		"--nosuffix", "--binary", "--config", config, "--options", fields, group,
+		/* Hidden volumes too.  To vgs it would mean all groups. */
+		strcmp(verb, "lvs") ? NULL : "--all", NULL,
 	};
-	size_t nr = 13;
-	int err;
+	int err = te_child_run((char *const *)argv, MOST_BYTES, child);
 
-	/* Hidden volumes too.  To vgs it would mean all groups. */
-	if (!strcmp(verb, "lvs"))
-		argv[nr++] = "--all";
-	if (locking == TE_LVM_WE_LOCKED)
-		argv[nr++] = "--nolocking";
-	err = te_child_run((char *const *)argv, MOST_BYTES, child);
 	if (err == -ENOENT) {
 		te_error("%s: cannot be looked up, since there is no program lvm: install lvm2; a pool can also be named by its device-mapper name",
 			 wanted);
@@ -59,7 +54,7 @@ int te_lvm_ask_group(struct te_lvm_group *group, const char *name, const char *w
 {
 	struct te_child child;
 	char why[256];
-	int err = ask("vgs", te_lvm_group_fields, name, wanted, TE_LVM_LOCKS, &child);
+	int err = ask("vgs", te_lvm_group_fields, name, wanted, &child);
 
 	if (!err)
 		err = say_nonsense(wanted, "vgs",
@@ -69,11 +64,11 @@ int te_lvm_ask_group(struct te_lvm_group *group, const char *name, const char *w
 	return err;
 }
 
-int te_lvm_ask_lvs(struct te_lvm_group *group, enum te_lvm_locking locking)
+int te_lvm_ask_lvs(struct te_lvm_group *group)
 {
 	struct te_child child;
 	char why[256];
-	int err = ask("lvs", te_lvm_lv_fields, group->name, group->name, locking, &child);
+	int err = ask("lvs", te_lvm_lv_fields, group->name, group->name, &child);
 
 	te_lvm_group_forget(group);
 	if (!err)

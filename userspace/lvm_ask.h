@@ -5,16 +5,12 @@
 
 #include "lvm_report.h"
 
-enum te_lvm_locking {
-	TE_LVM_LOCKS,			/* LVM locks the group while it reads */
-	TE_LVM_WE_LOCKED,		/* the caller has */
-};
-
 /*
  * All of the group but its volumes, and then these, in place of those that it
- * has.  `wanted` is what the user named.  0 or -errno after one sentence.
+ * has: for a caller who holds the group's lock.  `wanted` is what the user named.
+ * 0 or -errno after one sentence (none for -EINTR).
  */
 int te_lvm_ask_group(struct te_lvm_group *group, const char *name, const char *wanted);
-int te_lvm_ask_lvs(struct te_lvm_group *group, enum te_lvm_locking locking);
+int te_lvm_ask_lvs(struct te_lvm_group *group);
 
 #endif

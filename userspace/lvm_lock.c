@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "say.h"
 
 #define FOLDER	"/run/lock/lvm"		/* locking_dir of lvm.conf, unless changed */
@@ -39,14 +40,14 @@ static bool is_still(int fd, const char *path)
 	       here.st_dev == there.st_dev;
 }
 
-static int try_lock(const char *path)
+static int try_lock(const char *path, int kind)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB))
+	if (flock(fd, kind | LOCK_NB))
 		err = -errno;
 	else if (!is_still(fd, path))
 		err = -EWOULDBLOCK;
@@ -56,28 +57,44 @@ static int try_lock(const char *path)
 	return err;
 }
 
-int te_lvm_lock(const struct te_pool *pool)
+static int lock_group(const char *group, int kind, const char *wanted)
 {
-	char group[TE_DM_NAME_BYTES], path[PATH_MAX];
+	char path[PATH_MAX];
 	int lock, tries;
 
 	/* Where LVM never ran there is nobody to be kept out. */
-	if (strncmp(pool->dm.uuid, "LVM-", 4) || access(FOLDER, F_OK) ||
-	    !group_of(pool->dm.name, group, sizeof(group)))
+	if (access(FOLDER, F_OK))
 		return -ENOENT;
 	snprintf(path, sizeof(path), "%s/V_%s", FOLDER, group);
 	for (tries = 0;; tries++) {
-		lock = try_lock(path);
+		lock = try_lock(path, kind);
 		if (lock != -EWOULDBLOCK)
 			break;
 		if (tries == TRIES) {
 			te_error("%s: an LVM command has kept the volume group %s locked for %u s; try again when it is done",
-				 pool->dm.name, group, TRIES / 10);
+				 wanted, group, TRIES / 10);
 			return -EBUSY;
 		}
+		if (te_interrupted())
+			return -EINTR;
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
 	if (lock < 0)
 		te_error("cannot lock %s: %s", path, strerror(-lock));
 	return lock;
+}
+
+int te_lvm_lock(const struct te_pool *pool)
+{
+	char group[TE_DM_NAME_BYTES];
+
+	if (strncmp(pool->dm.uuid, "LVM-", 4) ||
+	    !group_of(pool->dm.name, group, sizeof(group)))
+		return -ENOENT;
+	return lock_group(group, LOCK_EX, pool->dm.name);
+}
+
+int te_lvm_lock_shared(const char *group, const char *wanted)
+{
+	return lock_group(group, LOCK_SH, wanted);
 }

@@ -15,4 +15,10 @@
  */
 int te_lvm_lock(const struct te_pool *pool);
 
+/*
+ * Likewise the group of this name, for who only reads: others may read too.
+ * `wanted` is what the user named.
+ */
+int te_lvm_lock_shared(const char *group, const char *wanted);
+
 #endif

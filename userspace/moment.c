@@ -127,14 +127,17 @@ static int list_thins(struct te_moment *moment, const struct te_pool *pool)
 	return err;
 }
 
-/* By dm name, by path, by id: the id, or -1. */
-static long resolve(const struct te_moment *moment, const char *wanted)
+/* By LVM's name, by dm name, by path, by id: the id, or -1. */
+static long resolve(const struct te_moment *moment, const struct te_lvm *lvm, const char *wanted)
 {
+	const struct te_lvm_lv *lv = lvm ? te_lvm_find_name(lvm, wanted) : NULL;
 	struct te_dm_device device;
 	char *end;
 	long id;
 	size_t i;
 
+	if (lv)
+		return (long)lv->dev_id;
 	for (i = 0; i < moment->nr_thins; i++)
 		if (!strcmp(moment->thins[i].dm.name, wanted))
 			return (long)moment->thins[i].dev_id;
@@ -147,10 +150,45 @@ static long resolve(const struct te_moment *moment, const char *wanted)
 	return *wanted >= '0' && *wanted <= '9' && !*end && id <= THIN_DEV_ID_MAX ? id : -1;
 }
 
-static int add_volume(struct te_run *run, const struct te_moment *moment, u32 dev_id)
+static int refuse_external_origin(const char *name)
 {
+	te_error("%s has an external origin: part of what it shows lies outside the pool, so it cannot be sent from here",
+		 name);
+	return -EOPNOTSUPP;
+}
+
+/* Active: its table tells its length. */
+static int describe_thin(struct te_run_volume *volume, const struct te_thin *thin)
+{
+	volume->sectors = thin->sectors;
+	memcpy(volume->name, thin->dm.name, sizeof(volume->name));
+	if (thin->external_origin)
+		return refuse_external_origin(thin->dm.name);
+	if (thin->dm.suspended || thin->dm.inactive_table) {
+		te_error("%s is %s by someone else; try again when that is done", thin->dm.name,
+			 thin->dm.suspended ? "suspended" : "being changed");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* LVM's name comes before the device's, and its size helps where there is none. */
+static int describe_lv(struct te_run_volume *volume, const struct te_lvm *lvm,
+		       const struct te_lvm_lv *lv)
+{
+	if (!volume->sectors)
+		volume->sectors = lv->sectors;
+	snprintf(volume->name, sizeof(volume->name), "%s", lv->name);
+	return te_lvm_has_external_origin(lvm, lv) ? refuse_external_origin(lv->name) : 0;
+}
+
+static int add_volume(struct te_run *run, const struct te_moment *moment,
+		      const struct te_lvm *lvm, u32 dev_id)
+{
+	const struct te_lvm_lv *lv = lvm ? te_lvm_find_id(lvm, dev_id) : NULL;
 	const struct te_thin *thin = find_thin(moment, dev_id);
 	struct te_run_volume *more, *volume;
+	int err = 0;
 
 	more = realloc(run->volumes, (run->nr_volumes + 1) * sizeof(*more));
 	if (!more) {
@@ -161,65 +199,107 @@ static int add_volume(struct te_run *run, const struct te_moment *moment, u32 de
 	volume = &more[run->nr_volumes++];
 	memset(volume, 0, sizeof(*volume));
 	volume->dev_id = dev_id;
-	if (!thin)
-		return 0;
-	volume->sectors = thin->sectors;
-	memcpy(volume->name, thin->dm.name, sizeof(volume->name));
-	if (thin->external_origin) {
-		te_error("%s has an external origin: part of what it shows lies outside the pool, so it cannot be sent from here",
-			 thin->dm.name);
-		return -EOPNOTSUPP;
-	}
-	if (thin->dm.suspended || thin->dm.inactive_table) {
-		te_error("%s is %s by someone else; try again when that is done", thin->dm.name,
-			 thin->dm.suspended ? "suspended" : "being changed");
-		return -EBUSY;
+	if (thin)
+		err = describe_thin(volume, thin);
+	if (!err && lv)
+		err = describe_lv(volume, lvm, lv);
+	return err;
+}
+
+/* LVM's volumes are all in the pool; or they are not, and that is told. */
+static int check_lvs(const struct te_peek *peek, const struct te_moment_wish *wish)
+{
+	size_t i;
+
+	for (i = 0; wish->lvm && i < wish->lvm->nr_volumes; i++) {
+		const struct te_lvm_lv *lv = wish->lvm->volumes[i];
+
+		if (te_peek_find(peek, lv->dev_id))
+			continue;
+		if (wish->strict) {
+			te_error("%s: LVM has a volume %s (device id %u), but the pool has not; --force sends the others",
+				 wish->lvm->path, lv->name, lv->dev_id);
+			return -ENODATA;
+		}
+		te_warn("%s: LVM has a volume %s (device id %u), but the pool has not",
+			wish->lvm->path, lv->name, lv->dev_id);
 	}
 	return 0;
 }
 
 static int choose_all(struct te_moment *moment, struct te_run *run, const struct te_peek *peek,
-		      const struct te_moment_ids *others)
+		      const struct te_moment_wish *wish)
 {
 	size_t i;
-	int err;
+	int err = check_lvs(peek, wish);
 
 	moment->whole_pool = true;
-	for (i = 0; i < peek->nr_volumes; i++) {
-		if (is_other(others, peek->volumes[i].dev_id))
+	for (i = 0; !err && i < peek->nr_volumes; i++) {
+		u32 dev_id = peek->volumes[i].dev_id;
+
+		if (is_other(wish->others, dev_id))
 			continue;
-		err = add_volume(run, moment, peek->volumes[i].dev_id);
-		if (err)
-			return err;
+		if (wish->lvm && !te_lvm_find_id(wish->lvm, dev_id))
+			moment->nr_orphans++;
+		else
+			err = add_volume(run, moment, wish->lvm, dev_id);
 	}
-	if (!run->nr_volumes) {
+	if (!err && !run->nr_volumes) {
 		te_error("%s: the pool has no volumes", run->pool_name);
 		return -ENODATA;
 	}
-	return 0;
+	return err;
+}
+
+static int choose_id(struct te_moment *moment, struct te_run *run, const struct te_peek *peek,
+		     const struct te_moment_wish *wish, const char *name, long id)
+{
+	if (id < 0 || !te_peek_find(peek, (u32)id)) {
+		te_error("%s: the pool has no volume %s%s", run->pool_name, name,
+			 wish->lvm ? "" :
+			 "; by name only active ones are known, the others by id");
+		return -ENOENT;
+	}
+	return is_chosen(run, (u32)id) ? 0 : add_volume(run, moment, wish->lvm, (u32)id);
 }
 
 static int choose_wanted(struct te_moment *moment, struct te_run *run, const struct te_peek *peek,
-			 char *const *wanted, size_t nr_wanted)
+			 const struct te_moment_wish *wish)
 {
+	int err = 0;
 	size_t i;
-	long id;
-	int err;
 
-	for (i = 0; i < nr_wanted; i++) {
-		id = resolve(moment, wanted[i]);
-		if (id < 0 || !te_peek_find(peek, (u32)id)) {
-			te_error("%s: the pool has no volume %s; by name only active ones are known, the others by id",
-				 run->pool_name, wanted[i]);
-			return -ENOENT;
-		}
-		if (is_chosen(run, (u32)id))
+	for (i = 0; wish->lvm && !err && i < wish->lvm->nr_chosen; i++)
+		err = choose_id(moment, run, peek, wish, wish->lvm->chosen[i]->name,
+				(long)wish->lvm->chosen[i]->dev_id);
+	for (i = 0; !err && i < wish->nr_wanted; i++)
+		err = choose_id(moment, run, peek, wish, wish->wanted[i],
+				resolve(moment, wish->lvm, wish->wanted[i]));
+	return err;
+}
+
+#define ORPHANS_TOLD	8
+
+/* Volumes that are the pool's but not LVM's. */
+static void tell_orphans(const struct te_run *run, const struct te_peek *peek,
+			 const struct te_moment_wish *wish)
+{
+	char ids[ORPHANS_TOLD * 10] = "";
+	size_t nr = 0, i;
+
+	for (i = 0; wish->lvm && i < peek->nr_volumes; i++) {
+		u32 dev_id = peek->volumes[i].dev_id;
+
+		if (te_lvm_find_id(wish->lvm, dev_id) || is_other(wish->others, dev_id) ||
+		    is_chosen(run, dev_id))
 			continue;
-		err = add_volume(run, moment, (u32)id);
-		if (err)
-			return err;
+		if (nr++ < ORPHANS_TOLD)
+			snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), " %u", dev_id);
 	}
-	return 0;
+	if (nr)
+		te_note("%s: the pool has %zu volume%s that LVM does not know, by device id%s%s; not sent unless asked for by --volume ID",
+			wish->lvm->path, nr, nr == 1 ? "" : "s", ids,
+			nr > ORPHANS_TOLD ? " ..." : "");
 }
 
 static int by_id(const void *a, const void *b)
@@ -295,6 +375,23 @@ static void add_freeze(struct te_moment *moment, struct te_run *run, const struc
 	moment->freeze[moment->nr_freeze++] = makedev(thin->dm.major, thin->dm.minor);
 }
 
+/*
+ * Not active, or read-only and not open: no write is under way, nor can one begin.
+ * One who opened it before it became read-only may write on.
+ */
+static bool is_still(const struct te_moment *moment, const struct te_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->nr_volumes; i++) {
+		const struct te_thin *thin = find_thin(moment, run->volumes[i].dev_id);
+
+		if (thin && (!thin->dm.read_only || thin->dm.open_count > 0))
+			return false;
+	}
+	return true;
+}
+
 /* The chosen volumes that somebody has open, the mounted ones first. */
 static int choose_freeze(struct te_moment *moment, struct te_run *run)
 {
@@ -307,6 +404,9 @@ static int choose_freeze(struct te_moment *moment, struct te_run *run)
 		te_error("not enough memory");
 		return -ENOMEM;
 	}
+	moment->still = is_still(moment, run);
+	if (moment->still)
+		return 0;
 	each_mount(mark_mounted, moment);
 	for (mounted = 2; mounted-- > 0;) {
 		for (i = 0; i < run->nr_volumes; i++) {
@@ -321,8 +421,9 @@ static int choose_freeze(struct te_moment *moment, struct te_run *run)
 }
 
 int te_moment_choose(struct te_moment *moment, struct te_run *run, const struct te_pool *pool,
-		     char *const *wanted, size_t nr_wanted, const struct te_moment_ids *others)
+		     const struct te_moment_wish *wish)
 {
+	bool all = !wish->nr_wanted && (!wish->lvm || !wish->lvm->nr_chosen);
 	struct te_peek peek;
 	int err;
 
@@ -334,11 +435,12 @@ int te_moment_choose(struct te_moment *moment, struct te_run *run, const struct 
 	if (err)
 		return err;
 	run->time_before = peek.sb.time;
-	err = nr_wanted ? choose_wanted(moment, run, &peek, wanted, nr_wanted) :
-			  choose_all(moment, run, &peek, others);
+	err = all ? choose_all(moment, run, &peek, wish) :
+		    choose_wanted(moment, run, &peek, wish);
 	if (!err) {
+		tell_orphans(run, &peek, wish);
 		qsort(run->volumes, run->nr_volumes, sizeof(*run->volumes), by_id);
-		err = choose_ids(run, &peek, others);
+		err = choose_ids(run, &peek, wish->others);
 	}
 	if (!err)
 		err = choose_freeze(moment, run);
@@ -444,7 +546,8 @@ int te_moment_verify(const struct te_moment *moment, struct te_run *run,
 	}
 	for (i = 0; i < held.nr_volumes; i++)
 		nr_others += is_other(others, held.volumes[i].dev_id);
-	if (!err && moment->whole_pool && held.nr_volumes != 2 * run->nr_volumes + nr_others)
+	if (!err && moment->whole_pool &&
+	    held.nr_volumes != 2 * run->nr_volumes + nr_others + moment->nr_orphans)
 		err = -EAGAIN;
 	te_peek_free(&held);
 	return err;

@@ -6,6 +6,7 @@
 #ifndef TE_MOMENT_H
 #define TE_MOMENT_H
 
+#include "lvm.h"
 #include "peek.h"
 #include "record.h"
 #include "window.h"
@@ -20,20 +21,31 @@ struct te_moment {
 	size_t nr_freeze;
 	size_t nr_mounted;		/* of freeze, the first ones */
 	bool whole_pool;		/* not: chosen by name */
+	size_t nr_orphans;		/* of a whole pool, left out: LVM does not know them */
+	bool still;			/* nobody can write to what was chosen */
 };
 
-/*
- * Chooses volumes by name or id (none: all), their snapshots' ids from the top
- * of the 24 bits, and what to freeze; fills the run's volumes, suspends and
- * time.  `others` are snapshots of other runs, which are never chosen.
- */
 struct te_moment_ids {
 	u32 *ids;
 	size_t nr;
 };
 
+/* What the moment is to be of. */
+struct te_moment_wish {
+	char *const *wanted;		/* names or ids; none: all volumes */
+	size_t nr_wanted;
+	const struct te_moment_ids *others;	/* snapshots of other runs: never chosen */
+	const struct te_lvm *lvm;	/* what LVM knows of the pool, or NULL */
+	bool strict;			/* LVM must know the same volumes as the pool */
+};
+
+/*
+ * Chooses volumes, their snapshots' ids from the top of the 24 bits, and what to
+ * freeze; fills the run's volumes, suspends and time.  With `lvm`, its chosen
+ * ones are wanted too, all are those that LVM knows, and others are told of.
+ */
 int te_moment_choose(struct te_moment *moment, struct te_run *run, const struct te_pool *pool,
-		     char *const *wanted, size_t nr_wanted, const struct te_moment_ids *others);
+		     const struct te_moment_wish *wish);
 void te_moment_free(struct te_moment *moment);
 
 /*

@@ -118,7 +118,7 @@ int te_source_set_sizes(struct te_source *source, char *const *sizes, size_t nr_
 			return -EINVAL;
 		}
 		if (volume->size_from == TE_SIZE_FROM_TABLE && volume->virtual_sectors != sectors) {
-			te_error("--size %s: the volume is active, and %llu sectors long", sizes[i],
+			te_error("--size %s: the volume is known to be %llu sectors long", sizes[i],
 				 (unsigned long long)volume->virtual_sectors);
 			return -EINVAL;
 		}

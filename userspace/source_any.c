@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "dm.h"
+#include "lvm.h"
 #include "say.h"
 
 bool te_source_is_named(const char *what)
@@ -15,6 +16,8 @@ bool te_source_is_named(const char *what)
 
 	if (!stat(what, &st))
 		return S_ISBLK(st.st_mode) || te_source_is_view(what);
+	if (te_lvm_is_path(what))
+		return true;
 	snprintf(node, sizeof(node), "/dev/mapper/%s", what);
 	return !strchr(what, '/') && !stat(node, &st) && S_ISBLK(st.st_mode);
 }

@@ -8,7 +8,7 @@
 struct te_source_named {
 	const char *metadata;		/* these two, or `what` */
 	const char *data;
-	const char *what;		/* a view or an image of one, else a pool's dm name */
+	const char *what;		/* a view or an image of one, else a pool's name */
 	struct te_live_options live;	/* for a pool; its `pool` is filled in */
 };
 

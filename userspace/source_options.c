@@ -2,6 +2,7 @@
 /* The options by which verbs name a source and say what is not written in it. */
 #include "source_options.h"
 
+#include "lvm.h"
 #include "say.h"
 
 #define MOST_WINDOW_MS	600000ul
@@ -50,6 +51,17 @@ enum te_exit te_source_take_option(struct te_source_options *options, int c,
 	default:
 		return te_usage(cmd);
 	}
+}
+
+int te_source_options_more(struct te_source_options *options, char **words, int nr)
+{
+	const char *what = options->named.what;
+
+	if (nr <= 0)
+		return 0;
+	options->named.live.more = words;
+	options->named.live.nr_more = (size_t)nr;
+	return what && te_lvm_is_path(what) ? 0 : -EINVAL;
 }
 
 int te_source_options_count(struct te_source_options *options, const char *what)

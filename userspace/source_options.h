@@ -55,6 +55,12 @@ enum te_exit te_source_take_option(struct te_source_options *options, int c,
 				   const struct te_cmd *cmd);
 
 /*
+ * The words behind SOURCE, which only LVM's names of volumes may have.  0, or
+ * -EINVAL.
+ */
+int te_source_options_more(struct te_source_options *options, char **words, int nr);
+
+/*
  * When all are taken: how many sources they name with `what`, a SOURCE or NULL.
  * 0 or 1; -EINVAL for half a one, and for two.
  */

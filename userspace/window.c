@@ -26,6 +26,7 @@ struct window {
 	size_t nr_mounted;
 	size_t nr_thins;
 	size_t nr_snaps;
+	bool still;
 	struct te_dm_call calls[];	/* resumes, then suspends, then snaps; then errs */
 };
 
@@ -51,7 +52,8 @@ static void fill(struct window *window, const struct te_window_request *request)
 	window->errs = (int *)(window->snaps + request->nr_snaps);
 	window->nr_mounted = request->nr_mounted;
 	window->watch.resumes = resumes;
-	window->watch.nr_resumes = 1 + request->nr_thins;
+	window->still = request->still;
+	window->watch.nr_resumes = request->still ? 0 : 1 + request->nr_thins;
 	window->watch.limit_ms = request->limit_ms;
 
 	te_dm_call_suspend(&window->suspend_pool, request->pool, TE_DM_NO_FREEZE);
@@ -130,7 +132,8 @@ static void take_moment(struct window *window, struct te_window_result *result)
 	for (i = window->nr_mounted; i < window->nr_thins; i++)
 		if (!step(window, &window->suspends[i], TE_WINDOW_SUSPEND_THIN, i, result))
 			return;
-	if (!step(window, &window->suspend_pool, TE_WINDOW_SUSPEND_POOL, 0, result))
+	if (!window->still &&
+	    !step(window, &window->suspend_pool, TE_WINDOW_SUSPEND_POOL, 0, result))
 		return;
 	for (i = 0; i < window->nr_snaps; i++)
 		if (!step(window, &window->snaps[i], TE_WINDOW_SNAP, i, result))
@@ -219,7 +222,7 @@ void te_window_run(const struct te_window_request *request, struct te_window_res
 	start = now_us();
 	take_moment(window, result);
 	result->resume_err = resume(window);
-	result->us = now_us() - start;
+	result->us = request->still ? 0 : now_us() - start;
 
 	te_watchdog_stop(&dog);
 	te_crew_dismiss(window->crew);

@@ -28,6 +28,10 @@
  * so a watchdog, forked before, resumes everything when this process is gone or
  * late (watchdog.h).
  *
+ * Volumes that nobody can write to, since they are not active, or are read-only
+ * and not open, need none of this: their snapshots are made without anything being
+ * suspended, and no other volume of the pool waits either.
+ *
  * What remains: a process that is killed together with its watchdog (by its
  * control group) leaves the pool suspended until `thinexport cleanup`.
  */
@@ -54,6 +58,7 @@ struct te_window_request {
 	const struct te_window_snap *snaps;
 	size_t nr_snaps;
 	u32 limit_ms;
+	bool still;			/* nobody can write to them: nothing is suspended */
 	_Atomic int *mark;		/* mark.h; set as the metadata snapshot is taken */
 };
 
@@ -75,7 +80,7 @@ struct te_window_result {
 	size_t nr_created;		/* snaps that exist now, the first ones asked for */
 	bool reserved;			/* the metadata snapshot exists and is ours */
 	int resume_err;			/* something could not be resumed */
-	u64 us;				/* from the first suspend to the last resume */
+	u64 us;				/* from the first suspend to the last resume; 0: still */
 };
 
 void te_window_run(const struct te_window_request *request, struct te_window_result *result);
