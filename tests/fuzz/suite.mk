@@ -36,7 +36,7 @@ $(REPLAY_BIN): $(REPLAY_BUILD)/replay_%: $(REPLAY_BUILD)/tests/fuzz/fuzz_%.o \
 	@$(call say,LD)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS)
 
--include $(FUZZ_SRC:%.c=$(REPLAY_BUILD)/%.d) $(REPLAY_BUILD)/tests/fuzz/replay.d
+-include $(patsubst %.c,$(REPLAY_BUILD)/%.d,$(FUZZ_SRC) $(FUZZ_SHARED) tests/fuzz/replay.c)
 
 # Unit tests and corpora once more, with the lines counted that they reach.
 COVERAGE_BUILD := $(BUILD)/coverage
