@@ -57,7 +57,7 @@ the_length_of_a_pin_is_the_volume_s() {
 	"$te" info --json viewed | tr '{' '\n' | grep '"id":7' >two
 	cmp one two
 	grep -q '"sectors":40960,"size_known":true' one
-	fails 1 "--size 7=2048: the volume is active, and 40960 sectors long" \
+	fails 1 "--size 7=2048: the volume is known to be 40960 sectors long" \
 		"$te" send sized --size 7=2048 -o stream
 }
 
