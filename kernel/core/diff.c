@@ -179,28 +179,30 @@ static int content_range(struct te_diff *diff, const struct te_cursor_item *item
 		       TE_BTREE_MAX_DEPTH);
 }
 
-/*
- * The old side comes first: entries below `end` that the new tree lacks, or a node
- * to read.
- */
-static int advance_old(struct te_diff *diff, const struct te_cursor_item *item, u64 end)
+/* Entries below `end` that only the side of `cursor` has, from where it stands. */
+static int pass_alone(struct te_diff *diff, struct te_cursor *cursor, u64 end)
 {
-	struct te_cursor_level *top;
-	struct te_node node;
-	u32 i = item->index;
+	struct te_cursor_level *top = te_cursor_top(cursor);
+	const struct te_node node = top->node;
+	bool is_old = cursor == &diff->old;
+	u32 i = top->next;
 	int r;
 
-	if (!item->entry)
-		return te_cursor_descend(&diff->old);
-	top = te_cursor_top(&diff->old);
-	node = top->node;
 	do {
-		r = diff->ops->entry(diff->context, te_node_key(&node, i), true,
-				     te_node_value64(&node, i), false, 0);
+		u64 value = te_node_value64(&node, i);
+
+		r = diff->ops->entry(diff->context, te_node_key(&node, i), is_old,
+				     is_old ? value : 0, !is_old, is_old ? 0 : value);
 	} while (!r && ++i < node.nr_entries && te_node_key(&node, i) < end);
 	top->next = i;
-	te_cursor_settle(&diff->old);
+	te_cursor_settle(cursor);
 	return r;
+}
+
+/* The old side comes first: what the new tree lacks before `end`, or a node to read. */
+static int advance_old(struct te_diff *diff, const struct te_cursor_item *item, u64 end)
+{
+	return item->entry ? pass_alone(diff, &diff->old, end) : te_cursor_descend(&diff->old);
 }
 
 /* The new side's node: ask whether to leave it out, and do so or read it. */
@@ -235,25 +237,9 @@ static int open_new(struct te_diff *diff, const struct te_cursor_item *item)
 	return 0;
 }
 
-/* The new side comes first: entries below `end` that the old tree lacks, or a node. */
 static int advance_new(struct te_diff *diff, const struct te_cursor_item *item, u64 end)
 {
-	struct te_cursor_level *top;
-	struct te_node node;
-	u32 i = item->index;
-	int r;
-
-	if (!item->entry)
-		return open_new(diff, item);
-	top = te_cursor_top(&diff->new);
-	node = top->node;
-	do {
-		r = diff->ops->entry(diff->context, te_node_key(&node, i), false, 0, true,
-				     te_node_value64(&node, i));
-	} while (!r && ++i < node.nr_entries && te_node_key(&node, i) < end);
-	top->next = i;
-	te_cursor_settle(&diff->new);
-	return r;
+	return item->entry ? pass_alone(diff, &diff->new, end) : open_new(diff, item);
 }
 
 /* Both have the key. */
