@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "write_at.h"
 
 /* What every kind of metadata block starts with. */
 struct block_head {
@@ -59,28 +60,10 @@ void te_store_forget_summaries(struct te_store *store)
 	store->summary = NULL;
 }
 
-static int write_all(struct te_store *store, const u8 *from, u64 block, u64 count)
+static int write_blocks(struct te_store *store, const u8 *from, u64 block, u64 count)
 {
-	off_t offset = (off_t)(block * THIN_METADATA_BLOCK_BYTES);
-	size_t bytes = count * THIN_METADATA_BLOCK_BYTES;
-
-	while (bytes) {
-		ssize_t done = pwrite(store->fd, from, bytes, offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			int err = done ? errno : ENOSPC;
-
-			te_error("%s: cannot write at byte %lld: %s", store->name,
-				 (long long)offset, strerror(err));
-			return -err;
-		}
-		from += done;
-		bytes -= (size_t)done;
-		offset += done;
-	}
-	return 0;
+	return te_write_named(store->fd, store->name, from, count * THIN_METADATA_BLOCK_BYTES,
+			      block * THIN_METADATA_BLOCK_BYTES);
 }
 
 int te_store_read_many(struct te_store *store, u64 first, u64 count, void *to)
@@ -112,7 +95,7 @@ int te_store_flush(struct te_store *store)
 
 	if (!store->buffer_blocks)
 		return 0;
-	err = write_all(store, store->buffer, store->buffer_first, store->buffer_blocks);
+	err = write_blocks(store, store->buffer, store->buffer_first, store->buffer_blocks);
 	if (err)
 		return err;
 	/* On its way to the disk while we go on, so that the sync at the end is short. */
@@ -205,21 +188,14 @@ const void *te_store_read(struct te_store *store, u64 block, u32 csum_xor)
 
 int te_store_write_superblock(struct te_store *store, const void *data)
 {
-	return write_all(store, data, THIN_SUPERBLOCK_LOCATION, 1);
+	return write_blocks(store, data, THIN_SUPERBLOCK_LOCATION, 1);
 }
 
 int te_store_sync(struct te_store *store)
 {
 	int err = te_store_flush(store);
 
-	if (err)
-		return err;
-	if (fsync(store->fd)) {
-		err = -errno;
-		te_error("%s: cannot flush to disk: %s", store->name, strerror(-err));
-		return err;
-	}
-	return 0;
+	return err ? err : te_flush_named(store->fd, store->name);
 }
 
 int te_store_settle(struct te_store *store)

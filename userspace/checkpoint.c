@@ -9,6 +9,7 @@
 #include <thinexport/thin_disk.h>
 #include "frame.h"
 #include "say.h"
+#include "write_at.h"
 
 #define BLOCK		THIN_METADATA_BLOCK_BYTES
 #define MAGIC		0x54504b4345544d44ULL	/* "DMTECKPT" */
@@ -67,38 +68,10 @@ static u64 slot_block(const struct te_checkpoint *checkpoint, u64 counter)
 	       counter % 2 * checkpoint->slot_blocks;
 }
 
-static int write_at(const struct te_checkpoint *checkpoint, const u8 *from, size_t bytes, u64 block)
+static int write_blocks(const struct te_checkpoint *checkpoint, const u8 *from, size_t bytes,
+			u64 block)
 {
-	off_t offset = (off_t)(block * BLOCK);
-
-	while (bytes) {
-		ssize_t done = pwrite(checkpoint->fd, from, bytes, offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			int err = done ? errno : ENOSPC;
-
-			te_error("%s: cannot write at byte %lld: %s", checkpoint->name,
-				 (long long)offset, strerror(err));
-			return -err;
-		}
-		from += done;
-		bytes -= (size_t)done;
-		offset += done;
-	}
-	return 0;
-}
-
-static int flush(const struct te_checkpoint *checkpoint)
-{
-	int err;
-
-	if (!fsync(checkpoint->fd))
-		return 0;
-	err = -errno;
-	te_error("%s: cannot flush to disk: %s", checkpoint->name, strerror(-err));
-	return err;
+	return te_write_named(checkpoint->fd, checkpoint->name, from, bytes, block * BLOCK);
 }
 
 static u64 digest_of(const struct record_head *head, const void *contents, size_t bytes)
@@ -127,7 +100,7 @@ static int write_record(const struct te_checkpoint *checkpoint, const struct te_
 	head.digest = cpu_to_le64(digest_of(&head, pack->bytes, pack->used));
 	memcpy(blocks, &head, sizeof(head));
 	memcpy(blocks + sizeof(head), pack->bytes, pack->used);
-	err = write_at(checkpoint, blocks, bytes, block);
+	err = write_blocks(checkpoint, blocks, bytes, block);
 	te_free(blocks);
 	return err;
 }
@@ -161,8 +134,8 @@ static int write_head(const struct te_checkpoint *checkpoint)
 
 	head.csum = cpu_to_le32(head_csum(&head));
 	memcpy(block, &head, sizeof(head));
-	err = write_at(checkpoint, block, sizeof(block), THIN_SUPERBLOCK_LOCATION);
-	return err ? err : flush(checkpoint);
+	err = write_blocks(checkpoint, block, sizeof(block), THIN_SUPERBLOCK_LOCATION);
+	return err ? err : te_flush_named(checkpoint->fd, checkpoint->name);
 }
 
 int te_checkpoint_write(struct te_checkpoint *checkpoint, const struct te_pack *beginning,
@@ -186,7 +159,7 @@ int te_checkpoint_write(struct te_checkpoint *checkpoint, const struct te_pack *
 	if (!err)
 		err = write_record(checkpoint, slot, counter, slot_block(checkpoint, counter));
 	if (!err)
-		err = flush(checkpoint);
+		err = te_flush_named(checkpoint->fd, checkpoint->name);
 	if (!err && !checkpoint->counter)
 		err = write_head(checkpoint);
 	if (!err)

@@ -25,7 +25,7 @@ COMMAND_SRC += survey sharer plan batch send_fill send_frames send send_list par
 # The stream
 COMMAND_SRC += threads codec codec_zlib codec_zstd frame resume catalog_member catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read
 # Back: placement and metadata
-COMMAND_SRC += choice choice_scan room pack checkpoint receive_state receive_keep receive receive_list receive_status target place build build_node build_tree build_copy build_store build_state build_count build_space_map
+COMMAND_SRC += choice choice_scan room pack write_at checkpoint receive_state receive_keep receive receive_list receive_status target place build build_node build_tree build_copy build_store build_state build_count build_space_map
 # Told and compared
 COMMAND_SRC += dump info info_stream info_source mapping verify_against verify_report
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)

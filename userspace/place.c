@@ -14,6 +14,7 @@
 
 #include "interrupt.h"
 #include "say.h"
+#include "write_at.h"
 
 /*
  * Bytes of a write, at least: on a RAID5 of a few disks several stripes, so that
@@ -93,18 +94,7 @@ static size_t choose_chunk_bytes(int fd)
 
 static int write_bytes(int fd, const u8 *from, size_t bytes, u64 offset)
 {
-	while (bytes) {
-		ssize_t done = pwrite(fd, from, bytes, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done ? -errno : -ENOSPC;
-		from += done;
-		bytes -= (size_t)done;
-		offset += (u64)done;
-	}
-	return 0;
+	return te_write_at(fd, from, bytes, &offset);
 }
 
 /* Zeros in a file: nothing at all where nothing was. */

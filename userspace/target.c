@@ -16,6 +16,7 @@
 #include "frame.h"
 #include "image.h"
 #include "say.h"
+#include "write_at.h"
 
 static int refuse_open(const char *path, int err)
 {
@@ -266,10 +267,8 @@ static int wipe(const struct te_target_part *part)
 			err = -EIO;
 		}
 	}
-	if (!err && fsync(fd)) {
-		err = -errno;
-		te_error("%s: cannot flush to disk: %s", part->path, strerror(-err));
-	}
+	if (!err)
+		err = te_flush_named(fd, part->path);
 	if (probe)
 		blkid_free_probe(probe);
 	close(fd);
