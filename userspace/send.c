@@ -105,6 +105,13 @@ static int make_beginning(struct sending *sending)
 	return -ENOMEM;
 }
 
+/* Before the place to go on at: those that ended, and the one it lies in. */
+static size_t sections_begun(const struct te_resume *resume)
+{
+	return (size_t)le32_to_cpu(resume->index) +
+	       !!(le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION);
+}
+
 /* The beginning stands for the plan, and so for every op that follows the place. */
 static int check_resume(const struct sending *sending)
 {
@@ -115,8 +122,7 @@ static int check_resume(const struct sending *sending)
 	if (le64_to_cpu(resume->beginning) == beginning &&
 	    le64_to_cpu(resume->data_sectors) + le64_to_cpu(resume->zero_sectors) <=
 		    le64_to_cpu(sending->begin.provisioned_sectors) &&
-	    le32_to_cpu(resume->index) + !!(le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION) <=
-		    sending->plan->nr_volumes)
+	    sections_begun(resume) <= sending->plan->nr_volumes)
 		return 0;
 	te_error("%s is not what the interrupted stream was made of: another pool, one that has changed since, or other volumes, names or sizes; send it anew",
 		 sending->plan->source->name);
@@ -159,13 +165,9 @@ static int write_frame(struct sending *sending, struct te_ops_frame *frame)
 static int write_sections(struct sending *sending, struct te_send_frames *frames)
 {
 	const struct te_resume *resume = sending->options->resume;
+	size_t begun = resume ? sections_begun(resume) : 0;
 	struct te_send_frame frame;
-	size_t begun = 0;
 	int r;
-
-	if (resume)
-		begun = le32_to_cpu(resume->index) +
-			!!(le32_to_cpu(resume->flags) & TE_RESUME_IN_SECTION);
 
 	while ((r = te_send_frames_next(frames, &frame)) > 0) {
 		int err = 0;
