@@ -12,22 +12,34 @@ TE_LIBS	:= -ldevmapper -lblkid -ljson-c -ldeflate -lzstd -lisal -lpthread
 CORE_SRC := fault superblock btree cursor walk details diff bitmap reach layout
 CORE_SRC := $(CORE_SRC:%=kernel/core/%.c)
 
-COMMAND_SRC :=
-# The verbs, and what they say
-COMMAND_SRC += thinexport usage say interrupt progress listing utf8 words
-COMMAND_SRC += cmd_send cmd_receive cmd_view cmd_cleanup cmd_info cmd_verify cmd_dump
+# The verbs
+COMMAND_SRC := thinexport
+COMMAND_SRC += $(addprefix cmd/, usage cmd_send cmd_receive cmd_view cmd_cleanup cmd_info \
+	cmd_verify cmd_dump)
+# What all of them stand on: messages, signals, progress, listings, threads
+COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words threads child pack write_at)
 # Out: a live pool's moment
-COMMAND_SRC += dm dm_call child lvm_report lvm_ask lvm lock lvm_lock mark record peek moment crew watchdog window pin live undo
+COMMAND_SRC += $(addprefix live/, dm dm_call lock mark record peek moment crew watchdog window pin \
+	live undo)
+COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock)
 # ... or any other source
-COMMAND_SRC += image metadata_cache source source_devices source_view source_any source_options
+COMMAND_SRC += $(addprefix source/, image metadata_cache source source_devices source_view \
+	source_any source_options)
 # ... surveyed, planned, read, sent
-COMMAND_SRC += survey sharer plan batch send_fill send_frames send send_list part output
+COMMAND_SRC += $(addprefix send/, survey sharer plan batch send_fill send_frames send send_list \
+	part output)
 # The stream
-COMMAND_SRC += threads codec codec_zlib codec_zstd frame resume catalog_member catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read
-# Back: placement and metadata
-COMMAND_SRC += choice choice_scan room pack write_at checkpoint receive_state receive_keep receive receive_list receive_status target place build build_node build_tree build_copy build_store build_state build_count build_space_map
+COMMAND_SRC += $(addprefix stream/, codec codec_zlib codec_zstd frame resume catalog_member \
+	catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read)
+# Back: placement
+COMMAND_SRC += $(addprefix receive/, choice choice_scan room checkpoint receive_state receive_keep \
+	receive receive_list receive_status target place)
+# ... and metadata
+COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_store build_state \
+	build_count build_space_map)
 # Told and compared
-COMMAND_SRC += dump info info_stream info_source mapping verify_against verify_report
+COMMAND_SRC += $(addprefix show/, dump info info_stream info_source mapping verify_against \
+	verify_report)
 COMMAND_SRC := $(COMMAND_SRC:%=userspace/%.c)
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(BUILD)/%.o)

@@ -17,8 +17,8 @@
 
 #include "core/diff.h"
 #include "core/reach.h"
-#include "say.h"
-#include "source.h"
+#include "base/say.h"
+#include "source/source.h"
 
 #define RUNS	7
 

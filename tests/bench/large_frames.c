@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 
-#include "codec.h"
-#include "frame.h"
+#include "stream/codec.h"
+#include "stream/frame.h"
 
 #define BLOCK_SECTORS	128u
 #define FRAME_SECTORS	((TE_FRAME_MAX_RAW - 512) / (BLOCK_SECTORS * 512) * BLOCK_SECTORS)

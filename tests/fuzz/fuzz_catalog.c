@@ -8,9 +8,9 @@
  * catalog.h bounds it, fit the BEGIN and the VOLUMEs that say the same and no others,
  * and come out the same when it is written and read again.
  */
-#include "catalog.h"
+#include "stream/catalog.h"
 #include "target.h"
-#include "utf8.h"
+#include "base/utf8.h"
 
 #define MAX_SECTORS	(1ULL << 54)
 

@@ -10,8 +10,8 @@
  * and data of an OPS frame is packed by each codec, which must give a header
  * that passes and a payload that decodes to the same.
  */
-#include "frame.h"
-#include "ops_frame.h"
+#include "stream/frame.h"
+#include "stream/ops_frame.h"
 #include "target.h"
 
 #define CHOICE_RAW	(1u << 0)	/* header as it is */

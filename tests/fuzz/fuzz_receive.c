@@ -20,8 +20,8 @@
 #include "device.h"
 #include "mended.h"
 #include "model.h"
-#include "receive.h"
-#include "stream_read.h"
+#include "receive/receive.h"
+#include "stream/stream_read.h"
 #include "target.h"
 
 /* Of the first byte of the input. */

@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #include "blocks.h"
-#include "checkpoint.h"
+#include "receive/checkpoint.h"
 #include "core/details.h"
 #include "core/walk.h"
 #include "device.h"
-#include "frame.h"
+#include "stream/frame.h"
 #include "mended.h"
-#include "receive.h"
-#include "receive_state.h"
+#include "receive/receive.h"
+#include "receive/receive_state.h"
 #include "streams.h"
 #include "target.h"
 

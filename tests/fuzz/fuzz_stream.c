@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "frame.h"
+#include "stream/frame.h"
 #include "device.h"
 #include "mended.h"
 #include "streams.h"

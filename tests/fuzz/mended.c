@@ -2,7 +2,7 @@
 /* A stream out of an input, mended. */
 #include "mended.h"
 
-#include "frame.h"
+#include "stream/frame.h"
 #include "model.h"
 #include "streams.h"
 #include "target.h"

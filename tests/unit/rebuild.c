@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <thinexport/thin_disk.h>
-#include "build.h"
+#include "build/build.h"
 #include "core/bitmap.h"
 #include "core/details.h"
 #include "core/walk.h"
-#include "plan.h"
+#include "send/plan.h"
 
 static double seconds_of(clockid_t clock)
 {

@@ -6,7 +6,7 @@
 #ifndef TE_REPLAY_H
 #define TE_REPLAY_H
 
-#include "plan.h"
+#include "send/plan.h"
 
 /* The receiving side as simply as can be. */
 struct block {

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "catalog.h"
-#include "frame.h"
+#include "stream/catalog.h"
+#include "stream/frame.h"
 
 /* Nothing here may fail but for a broken machine. */
 static void must(bool good)

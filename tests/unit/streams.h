@@ -3,8 +3,8 @@
 #ifndef TE_TEST_STREAMS_H
 #define TE_TEST_STREAMS_H
 
-#include "stream_read.h"
-#include "stream_write.h"
+#include "stream/stream_read.h"
+#include "stream/stream_write.h"
 
 /* Bytes of a stream. */
 struct bytes {

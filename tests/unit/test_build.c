@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "build.h"
+#include "build/build.h"
 #include "core/seam.h"
 #include "rebuild.h"
 #include "unit.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The catalog: what is written comes back, and what is no catalog is refused. */
-#include "catalog.h"
+#include "stream/catalog.h"
 #include "unit.h"
-#include "utf8.h"
+#include "base/utf8.h"
 
 static struct te_catalog *parse(const char *json, char *why)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Other programs: what they print, how they end, and what they get of us. */
-#include "child.h"
+#include "base/child.h"
 
 #include <fcntl.h>
 #include <unistd.h>

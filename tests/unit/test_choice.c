@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "choice.h"
+#include "receive/choice.h"
 #include "streams.h"
 #include "unit.h"
 

@@ -3,7 +3,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "codec.h"
+#include "stream/codec.h"
 #include "generate.h"
 #include "streams.h"
 #include "unit.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Headers of frames: their bytes, their checksums, and each check of them. */
-#include "frame.h"
+#include "stream/frame.h"
 
 #include <isa-l/crc64.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What LVM reports: read as it is, and refused when it is not what LVM says. */
-#include "lvm.h"
-#include "say.h"
+#include "lvm/lvm.h"
+#include "base/say.h"
 #include "unit.h"
 
 /* As vgs and lvs 2.03.16 printed them, but for volumes of a second pool. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Mappings looked up and compared along the way, against looking up each alone. */
-#include "mapping.h"
+#include "show/mapping.h"
 
 #include "generate.h"
 #include "unit.h"

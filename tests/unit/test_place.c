@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "receive/place.h"
 #include "streams.h"
 #include "unit.h"
 

@@ -5,7 +5,7 @@
  * What comes out when its ops are replayed is compared with what thin_dump says
  * of the source.
  */
-#include "plan.h"
+#include "send/plan.h"
 
 #include <fcntl.h>
 #include <thinexport/thin_disk.h>

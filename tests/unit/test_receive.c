@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "receive.h"
+#include "receive/receive.h"
 #include "streams.h"
 #include "unit.h"
 

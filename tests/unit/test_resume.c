@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "build.h"
-#include "checkpoint.h"
-#include "frame.h"
-#include "resume.h"
+#include "build/build.h"
+#include "receive/checkpoint.h"
+#include "stream/frame.h"
+#include "stream/resume.h"
 #include "streams.h"
 #include "unit.h"
 

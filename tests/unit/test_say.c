@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Bytes as a person reads them. */
-#include "say.h"
+#include "base/say.h"
 #include "unit.h"
 
 static void bytes_carry_three_figures_and_a_unit(void)

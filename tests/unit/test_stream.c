@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "frame.h"
-#include "interrupt.h"
+#include "stream/frame.h"
+#include "base/interrupt.h"
 #include "streams.h"
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Streams that are not whole, or that lie: each is refused, in the right words. */
-#include "frame.h"
+#include "stream/frame.h"
 #include "streams.h"
 #include "unit.h"
 

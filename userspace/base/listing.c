@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a verb lists on standard output: its end, where short output shows. */
+#include "base/listing.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/say.h"
+
+void te_listing_json(struct json_object *object)
+{
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+enum te_exit te_listing_end(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return TE_EXIT_DONE;
+	te_error("standard output: cannot be written: %s", strerror(errno));
+	return TE_EXIT_FAILED;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a verb lists on standard output: its end, where short output shows. */
+#ifndef TE_LISTING_H
+#define TE_LISTING_H
+
+#include "cmd/cmd.h"
+
+struct json_object;
+
+/* One line of JSON, and its object let go of. */
+void te_listing_json(struct json_object *object);
+
+/* All of it is out, and TE_EXIT_DONE; or one sentence and TE_EXIT_FAILED. */
+enum te_exit te_listing_end(void);
+
+#endif

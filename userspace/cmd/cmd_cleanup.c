@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* cleanup: undoes what interrupted runs have left in live pools. */
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "base/interrupt.h"
+#include "base/listing.h"
+#include "live/lock.h"
+#include "lvm/lvm.h"
+#include "live/record.h"
+#include "base/say.h"
+#include "live/undo.h"
+#include "base/utf8.h"
+
+/* Of a line of 80 columns, behind "would ". */
+#define ACT_COLUMNS	74u
+
+struct cleaning {
+	const char *pool_name;		/* only of this pool, or NULL */
+	struct te_undo undo;
+	struct json_object *runs;	/* --json: what is told, by run; else NULL */
+	struct json_object *acts;	/* of the run that is being undone */
+	size_t nr_runs;			/* undone, or to be */
+	bool failed;
+};
+
+static void tell_act(void *context, const struct te_run *run, const char *act)
+{
+	struct cleaning *cleaning = context;
+	char *text;
+
+	if (cleaning->acts) {
+		json_object_array_add(cleaning->acts, json_object_new_string(act));
+	} else if (cleaning->undo.dry) {
+		text = te_utf8_printable(act, ACT_COLUMNS);
+		printf("would %s\n", text ? text : act);
+		te_free(text);
+	} else {
+		te_note("%s: %s", run->pool_name, act);
+	}
+}
+
+static void begin_json(struct cleaning *cleaning, const struct te_run *run)
+{
+	struct json_object *object = json_object_new_object();
+
+	cleaning->acts = json_object_new_array();
+	json_object_object_add(object, "pool", json_object_new_string(run->pool_name));
+	if (run->view[0])
+		json_object_object_add(object, "view", json_object_new_string(run->view));
+	json_object_object_add(object, "started", json_object_new_int64((int64_t)run->started));
+	json_object_object_add(object, "acts", cleaning->acts);
+	json_object_array_add(cleaning->runs, object);
+}
+
+static void print_json(struct cleaning *cleaning)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "done", json_object_new_boolean(!cleaning->undo.dry));
+	json_object_object_add(object, "runs", cleaning->runs);
+	te_listing_json(object);
+}
+
+/* An open view is no leftover; `view close` ends it. */
+static bool stays(const struct te_run *run)
+{
+	if (!te_run_is_open_view(run))
+		return false;
+	te_note("the view %s of %s is open and stays; `thinexport view close %s` ends it",
+		run->view, run->pool_name, run->view);
+	return true;
+}
+
+static int clean_locked(struct cleaning *cleaning, const struct te_run *run)
+{
+	struct te_run fresh;
+	int err = te_run_reload(run, &fresh);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!stays(&fresh)) {
+		cleaning->nr_runs++;
+		if (cleaning->runs)
+			begin_json(cleaning, &fresh);
+		err = te_undo_run(&fresh, &cleaning->undo);
+	}
+	te_run_exit(&fresh);
+	return err;
+}
+
+static int clean_run(void *context, const struct te_run *run)
+{
+	struct cleaning *cleaning = context;
+	int lock;
+
+	if (cleaning->pool_name && strcmp(run->pool_name, cleaning->pool_name))
+		return 0;
+	if (stays(run))
+		return 0;
+	lock = te_lock_pool(run->pool_name);
+	if (lock < 0 || clean_locked(cleaning, run))
+		cleaning->failed = true;
+	if (lock >= 0)
+		te_unlock_pool(lock);
+	return 0;
+}
+
+/* One who died while writing his record had made nothing of it yet. */
+static int clean_unfinished(void *context, const char *pool_name, const char *file)
+{
+	struct cleaning *cleaning = context;
+	int lock;
+
+	if (cleaning->undo.dry || (cleaning->pool_name && strcmp(pool_name, cleaning->pool_name)))
+		return 0;
+	lock = te_lock_pool(pool_name);
+	if (lock < 0 || te_run_drop_unfinished(file))
+		cleaning->failed = true;
+	if (lock >= 0)
+		te_unlock_pool(lock);
+	return 0;
+}
+
+/* `name`: as the record has it, or whatever else leads to the pool; NULL: all pools. */
+static enum te_exit clean(struct cleaning *cleaning, const char *name)
+{
+	char dm_name[TE_DM_NAME_BYTES];
+	struct te_dm_device pool;
+	int err;
+
+	if (te_dm_start())
+		return TE_EXIT_FAILED;
+	/* Not LVM's word: the group may be gone, and the record has the device's name. */
+	if (name && te_lvm_is_path(name)) {
+		te_lvm_dm_name(name, dm_name);
+		name = dm_name;
+	}
+	cleaning->pool_name = name;
+	if (name && !te_dm_find(name, &pool))
+		cleaning->pool_name = pool.name;
+	te_interrupt_catch();
+	err = te_run_each(clean_run, cleaning);
+	if (!err)
+		err = te_run_each_unfinished(clean_unfinished, cleaning);
+	if (cleaning->runs)
+		print_json(cleaning);
+	else if (!err && !cleaning->failed && !cleaning->nr_runs)
+		te_note("nothing to clean up");
+	if (te_listing_end() != TE_EXIT_DONE || err || cleaning->failed)
+		return TE_EXIT_FAILED;
+	return TE_EXIT_DONE;
+}
+
+static enum te_exit run_cleanup(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL }
+	};
+	struct cleaning cleaning = { .undo.tell = tell_act };
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
+		if (c == 'n')
+			cleaning.undo.dry = true;
+		else if (c == 'j')
+			json = true;
+		else
+			return te_usage(&te_cmd_cleanup);
+	}
+	if (argc - optind > 1)
+		return te_usage(&te_cmd_cleanup);
+	cleaning.undo.context = &cleaning;
+	if (json)
+		cleaning.runs = json_object_new_array();
+	return clean(&cleaning, argv[optind]);
+}
+
+const struct te_cmd te_cmd_cleanup = {
+	.verb = "cleanup",
+	.synopsis = "[-n] [--json] [POOL]",
+	.summary = "undo what an interrupted send or view has left in a live pool",
+	.help = "\n"
+		"  -n, --dry-run   say what would be done, and do nothing\n"
+		"  --json          say it as one JSON object\n"
+		"\n"
+		"Resumes what stands still, removes devices and snapshots, releases the\n"
+		"metadata snapshot: only what the run's record in /var/lib/thinexport names.\n",
+	.run = run_cleanup,
+};
