@@ -3,9 +3,9 @@
 #
 # pipeline.sh: send, receive and verify on image files with 2 threads, as ratios with
 # the program that does nothing else: pigz and zstd for the codecs, dd for what is
-# only moved.  Images lie in the page cache.  Rivals run in turns; a ratio is the
-# median of those of the turns, so that a busy moment of the machine counts
-# little.  Images go to $BENCH_TMP (about 5 GB, 70 GB long; $BUILD/bench unless given).
+# only moved.  Images lie in the page cache.  Rivals run in turns; a ratio is that of
+# the best times of each, since what disturbs only adds: where the host of a virtual
+# machine takes free memory back, the same copy costs up to four times the CPU.  Images go to $BENCH_TMP (about 5 GB, 70 GB long; $BUILD/bench unless given).
 
 set -eu
 . "${0%/*}/report.sh"
@@ -19,21 +19,20 @@ measure() {	# COMMAND...: seconds CPU-seconds resident-KiB
 	"$BUILD/bench-measure" "$@" 2>>"$images/said" || { cat "$images/said" >&2; exit 1; }
 }
 
-median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-
 # rival COMMAND..., ours COMMAND...: what is timed by them in each turn, printing seconds.
-# race WHAT WANTED: the median ratio; the most memory of ours is left in $most.
+# race WHAT WANTED: the ratio; the most memory of ours is left in $most.  They go first
+# by turns: what one leaves to the disk, the next one waits for.
 race() {
-	: >"$images/ratios"
-	most=0
+	: >"$images/theirs"
+	: >"$images/ours"
 	for run in $(seq "$runs"); do
-		theirs=$(rival)
-		# shellcheck disable=SC2046
-		set -- "$1" "$2" $(ours)
-		divide "$theirs" "$3" >>"$images/ratios"
-		[ "$5" -lt "$most" ] || most=$5
+		[ $((run % 2)) = 1 ] || rival >>"$images/theirs"
+		ours >>"$images/ours"
+		[ $((run % 2)) = 0 ] || rival >>"$images/theirs"
 	done
-	ratio "$1" "$(median <"$images/ratios")" "%.2f" ">=" "$2"
+	most=$(sort -n -k 3 "$images/ours" | tail -n 1 | cut -d' ' -f3)
+	ratio "$1" "$(divide "$(sort -n "$images/theirs" | head -n 1)" \
+		"$(sort -n "$images/ours" | head -n 1 | cut -d' ' -f1)")" "%.2f" ">=" "$2"
 }
 
 # Of 64 MiB and 2 bits a block.
@@ -49,6 +48,7 @@ fresh_target() {
 	rm -f "$images/new.meta" "$images/new.data"
 	truncate -r "$images/p.meta" "$images/new.meta"
 	truncate -r "$images/p.data" "$images/new.data"
+	sync
 }
 
 # As dd does below: onto a file that is new, and to the disk.

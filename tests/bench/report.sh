@@ -23,3 +23,15 @@ ratio() {
 divide() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.12g\n", a / b }'
 }
+
+# ms COMMAND...: how long it takes, in hundredths of a millisecond.
+ms() {
+	ms_start=$(date +%s%N)
+	"$@" || return
+	echo $((($(date +%s%N) - ms_start) / 10000))
+}
+
+# median [FILE]: of the numbers in it, or on standard input, a line each.
+median() {
+	sort -n ${1+"$1"} | awk '{ number[NR] = $1 } END { print number[int((NR + 1) / 2)] }'
+}

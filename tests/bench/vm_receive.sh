@@ -17,16 +17,6 @@ volume_mib=32
 snapshots='1 2 3 4 5'
 rounds=3
 
-# ms COMMAND...: how long it takes, in hundredths of a millisecond.
-ms() {
-	local start
-	start=$(date +%s%N)
-	"$@" || return
-	echo $((($(date +%s%N) - start) / 10000))
-}
-
-median() { sort -n "$1" | sed -n "$((($(wc -l <"$1") + 1) / 2))p"; }
-
 metadata=/dev/ram0
 from_metadata=/dev/ram1
 from_data=/dev/ram2

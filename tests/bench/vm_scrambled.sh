@@ -15,16 +15,6 @@ needs_target thin-pool delay
 volume_mib=48
 rounds=3
 
-# ms COMMAND...: how long it takes, in hundredths of a millisecond.
-ms() {
-	local start
-	start=$(date +%s%N)
-	"$@" || return
-	echo $((($(date +%s%N) - start) / 10000))
-}
-
-median() { sort -n "$1" | sed -n "$(((rounds + 1) / 2))p"; }
-
 # seeking NAME DISK: the disk, with the cost of seeks when it is read.
 seeking() {
 	dmsetup create "$1" --table "0 $(size_of "$2") delay $2 0 10 $2 0 0" || return

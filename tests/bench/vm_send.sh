@@ -17,16 +17,6 @@ needs_target thin-pool
 volume_mib=64
 rounds=3
 
-# ms COMMAND...: how long it takes, in hundredths of a millisecond.
-ms() {
-	local start
-	start=$(date +%s%N)
-	"$@" || return
-	echo $((($(date +%s%N) - start) / 10000))
-}
-
-median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-
 copy() { dd if="$data" of=/dev/null bs=1M count=$volume_mib iflag=direct status=none; }
 
 send() { thinexport send --codec none "$@" >/dev/null 2>"$TE_TMP/said"; }

@@ -15,8 +15,6 @@ needs_target thin-pool
 
 rounds=${TE_BENCH_ROUNDS:-9}
 
-median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-
 # result WHAT MS [WANTED]: a row of the table.
 result() {
 	if [ $# -lt 3 ]; then

@@ -7,30 +7,9 @@
 # timeout: 1200
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
+. "$(dirname "$0")/load.bash"
 needs dmsetup fio thin_check thin_ls thinexport
 needs_target thin-pool delay
-
-# Every block of both volumes has its checksum, and goes on being written and read.
-fio_options=(--bs=16k --size=16m --direct=1 --ioengine=libaio --iodepth=1 --verify=crc32c
-	--verify_fatal=1 --minimal)
-fio_volumes=(--name=v0 --filename=/dev/mapper/v0 --name=v1 --filename=/dev/mapper/v1)
-
-start_load() {
-	fio "${fio_options[@]}" --rw=write --do_verify=0 "${fio_volumes[@]}" >/dev/null
-	fio "${fio_options[@]}" --rw=randwrite --verify_backlog=32 --verify_state_save=0 \
-		--time_based --runtime=3000 --rate=100k "${fio_volumes[@]}" >"$TE_TMP/load" 2>&1 &
-	load=$!
-	later kill $load
-}
-
-end_load() {
-	kill -0 $load || { cat "$TE_TMP/load"; return 1; }
-	kill -TERM $load
-	wait $load || true
-	fails grep -E 'verify:|bad magic|err=|error' "$TE_TMP/load"
-	fio "${fio_options[@]}" --rw=read "${fio_volumes[@]}" >"$TE_TMP/check" 2>&1 ||
-		{ cat "$TE_TMP/check"; return 1; }
-}
 
 killed_50_times_and_cleaned_up_nothing_is_left() {
 	local round load sender in_window=0 cleaned=0
@@ -40,7 +19,7 @@ killed_50_times_and_cleaned_up_nothing_is_left() {
 	volume p 1 16 v1
 	volume p 2 16 v2
 	fill /dev/mapper/v2 3
-	start_load
+	start_load --iodepth=1 --rate=100k
 	for ((round = 0; round < 50; round++)); do
 		thinexport send p >/dev/null 2>"$TE_TMP/sender" &
 		sender=$!

@@ -24,6 +24,13 @@ passdown_table() { # passdown_table DEVICE [FEATURE...]
 	echo "0 $(size_of "$device") thin-passdown $device 0 $# $*"
 }
 
+change() { # change NAME DEVICE [FEATURE...]: another table
+	local name=$1
+	shift
+	dmsetup reload "$name" --table "$(passdown_table "$@")" || return
+	dmsetup suspend "$name" && dmsetup resume "$name"
+}
+
 # status NAME FIELD: a field of its status by the name that the target's page gives it.
 status() {
 	local fields

@@ -7,31 +7,10 @@
 # timeout: 900
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/passdown.bash"
+. "$(dirname "$0")/load.bash"
 needs dmsetup mdadm blkdiscard fio thin_check
 needs_target thin-pool delay
 needs_module
-
-# Every block has its checksum, and goes on being written and read.
-fio_options=(--bs=16k --size=16m --direct=1 --ioengine=libaio --iodepth=4 --verify=crc32c
-	--verify_fatal=1 --minimal)
-fio_volumes=(--name=v0 --filename=/dev/mapper/v0 --name=v1 --filename=/dev/mapper/v1)
-
-start_load() {
-	fio "${fio_options[@]}" --rw=write --do_verify=0 "${fio_volumes[@]}" >/dev/null
-	fio "${fio_options[@]}" --rw=randwrite --verify_backlog=32 --verify_state_save=0 \
-		--time_based --runtime=3000 "${fio_volumes[@]}" >"$TE_TMP/load" 2>&1 &
-	load=$!
-	later kill $load
-}
-
-end_load() {
-	kill -0 $load || { cat "$TE_TMP/load"; return 1; }
-	kill -TERM $load
-	wait $load || true
-	fails grep -E 'verify:|bad magic|err=|error' "$TE_TMP/load"
-	fio "${fio_options[@]}" --rw=read "${fio_volumes[@]}" >"$TE_TMP/check" 2>&1 ||
-		{ cat "$TE_TMP/check"; return 1; }
-}
 
 # Blocks are freed in all ways there are, and allocated again at once.
 churn() { # churn ROUND
@@ -64,7 +43,7 @@ volumes_stay_right_under_load() { # volumes_stay_right_under_load [FEATURE...]
 	pool t "$metadata" /dev/mapper/p
 	volume t 0 16 v0
 	volume t 1 16 v1
-	start_load
+	start_load --iodepth=4
 	for ((round = 0; round < ${TE_ROUNDS:-3}; round++)); do
 		churn $round
 		dmsetup message p 0 flush >"$TE_TMP/flushed"

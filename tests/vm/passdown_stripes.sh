@@ -137,20 +137,14 @@ another_table_of_the_same_geometry_keeps_what_is_known() {
 	dmsetup suspend p
 	dmsetup resume p
 	is p free 4
-	dmsetup reload p --table "$(passdown_table "$md" stripe 384 zero_fill)"
-	dmsetup suspend p
-	dmsetup resume p
+	change p "$md" stripe 384 zero_fill
 	is p free 4
 	# `auto` finds what is due already.
 	discard /dev/mapper/p 256 320
 	is p due 3
-	dmsetup reload p --table "$(passdown_table "$md" stripe 384 auto)"
-	dmsetup suspend p
-	dmsetup resume p
+	change p "$md" stripe 384 auto
 	wait_for 10 is p passed 3
-	dmsetup reload p --table "$(passdown_table "$md" stripe 384 unit 64)"
-	dmsetup suspend p
-	dmsetup resume p
+	change p "$md" stripe 384 unit 64
 	is p trimmed 0
 	is p free 0
 	deactivate p
@@ -221,9 +215,7 @@ an_array_that_takes_no_discard_is_told_and_zeros_are_a_way() {
 	fails_with 'not supported' dmsetup message p 0 flush
 	is p due 5
 	holds /dev/mapper/p 1
-	dmsetup reload p --table "$(passdown_table "$md" stripe 384 zero_fill)"
-	dmsetup suspend p
-	dmsetup resume p
+	change p "$md" stripe 384 zero_fill
 	is p way zeros
 	[ "$(dmsetup message p 0 flush)" = "5 0 0" ]
 	is_zero /dev/mapper/p 0 960
