@@ -8,6 +8,7 @@ BUILD	?= build
 PREFIX	?= /usr/local
 SBINDIR	?= $(PREFIX)/sbin
 MANDIR	?= $(PREFIX)/share/man
+UNITDIR	?= $(PREFIX)/lib/systemd/system
 DESTDIR	?=
 
 # One short line for each thing that is made; V=1 shows the whole commands.

@@ -348,3 +348,6 @@ struct target_type te_passdown_target = {
 	.iterate_devices	= passdown_iterate_devices,
 	.io_hints		= passdown_io_hints,
 };
+
+/* The module has another target's name; device-mapper asks for this one. */
+MODULE_ALIAS("dm-" TE_TARGET_PASSDOWN);

@@ -15,12 +15,12 @@ CORE_SRC := $(CORE_SRC:%=kernel/core/%.c)
 # The verbs
 COMMAND_SRC := thinexport
 COMMAND_SRC += $(addprefix cmd/, usage cmd_send cmd_receive cmd_view cmd_cleanup cmd_info \
-	cmd_verify cmd_dump)
+	cmd_verify cmd_dump cmd_passdown)
 # What all of them stand on: messages, signals, progress, listings, threads
 COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words threads child pack write_at)
 # Out: a live pool's moment
-COMMAND_SRC += $(addprefix live/, dm dm_call lock mark record peek moment crew watchdog window pin \
-	live undo)
+COMMAND_SRC += $(addprefix live/, dm dm_table dm_call lock mark record peek mount moment crew watchdog \
+	window pin live undo)
 COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock)
 # ... or any other source
 COMMAND_SRC += $(addprefix source/, image metadata_cache source source_devices source_view \
@@ -37,6 +37,8 @@ COMMAND_SRC += $(addprefix receive/, choice choice_scan room checkpoint receive_
 # ... and metadata
 COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_store build_state \
 	build_count build_space_map)
+# Space that a pool frees, and the array below it
+COMMAND_SRC += $(addprefix passdown/, sysfs stripe identity shim shim_file shim_status layer create)
 # Told and compared
 COMMAND_SRC += $(addprefix show/, dump info info_stream info_source mapping verify_against \
 	verify_report)
@@ -77,6 +79,9 @@ $(BUILD)/thinexport: $(COMMAND_OBJ) $(CORE_OBJ)
 
 -include $(COMMAND_OBJ:.o=.d) $(CORE_OBJ:.o=.d)
 
+# systemd's, with the command's path put in.
+UNITS := thinexport-passdown.service
+
 .PHONY: command install-command uninstall-command
 command: $(BUILD)/thinexport
 
@@ -85,7 +90,12 @@ install-command: command
 	install -D -m 644 userspace/man/thinexport.8 $(DESTDIR)$(MANDIR)/man8/thinexport.8
 	install -D -m 644 userspace/man/thinexport-stream.5 \
 		$(DESTDIR)$(MANDIR)/man5/thinexport-stream.5
+	for unit in $(UNITS); do \
+		sed 's|@SBINDIR@|$(SBINDIR)|' userspace/systemd/$$unit.in >$(BUILD)/$$unit && \
+		install -D -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit; \
+	done
 
 uninstall-command:
 	rm -f $(DESTDIR)$(SBINDIR)/thinexport $(DESTDIR)$(MANDIR)/man8/thinexport.8 \
-		$(DESTDIR)$(MANDIR)/man5/thinexport-stream.5
+		$(DESTDIR)$(MANDIR)/man5/thinexport-stream.5 \
+		$(UNITS:%=$(DESTDIR)$(UNITDIR)/%)

@@ -16,6 +16,7 @@
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
 #include "live/dm_call.h"
+#include "live/dm_task.h"
 #include "base/say.h"
 
 #define NODE_TRIES	30		/* of 100 ms: until a node must be there */
@@ -71,10 +72,10 @@ int te_dm_start(void)
 }
 
 /* With udev about, nodes are its work alone; otherwise libdevmapper makes them. */
-static u16 udev_flags(void)
+static u16 udev_flags(bool public)
 {
-	u16 flags = DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |
-		    DM_UDEV_DISABLE_OTHER_RULES_FLAG;
+	u16 flags = public ? 0 : DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG |
+				 DM_UDEV_DISABLE_DISK_RULES_FLAG | DM_UDEV_DISABLE_OTHER_RULES_FLAG;
 
 	if (!access("/run/udev/control", F_OK) && !getenv("DM_DISABLE_UDEV"))
 		flags |= DM_UDEV_DISABLE_LIBRARY_FALLBACK;
@@ -82,7 +83,7 @@ static u16 udev_flags(void)
 }
 
 /* Runs and keeps the task's errno; libdevmapper's own failures are -EIO. */
-static int run(struct dm_task *task)
+int te_dm_task_run(struct dm_task *task)
 {
 	int err;
 
@@ -101,7 +102,7 @@ static void copy_string(char *to, size_t bytes, const char *from)
 static int read_device(struct dm_task *task, struct te_dm_device *device)
 {
 	struct dm_info info;
-	int err = run(task);
+	int err = te_dm_task_run(task);
 
 	if (err)
 		return err;
@@ -122,7 +123,7 @@ static int read_device(struct dm_task *task, struct te_dm_device *device)
 }
 
 /* A task on a device told by number, uuid or name. */
-static struct dm_task *task_on(int type, const struct te_dm_device *device)
+struct dm_task *te_dm_task_on(int type, const struct te_dm_device *device)
 {
 	struct dm_task *task = dm_task_create(type);
 
@@ -137,7 +138,7 @@ static struct dm_task *task_on(int type, const struct te_dm_device *device)
 int te_dm_find_number(u32 major, u32 minor, struct te_dm_device *device)
 {
 	struct te_dm_device number = { .major = major, .minor = minor };
-	struct dm_task *task = task_on(DM_DEVICE_INFO, &number);
+	struct dm_task *task = te_dm_task_on(DM_DEVICE_INFO, &number);
 	int err;
 
 	if (!task)
@@ -196,7 +197,7 @@ struct target_line {
 
 static int read_line(int type, const struct te_dm_device *device, struct target_line *line)
 {
-	struct dm_task *task = task_on(type, device);
+	struct dm_task *task = te_dm_task_on(type, device);
 	char *target_type = NULL, *parameters = NULL;
 	uint64_t start, length;
 	void *next;
@@ -204,7 +205,7 @@ static int read_line(int type, const struct te_dm_device *device, struct target_
 
 	if (!task)
 		return -ENOMEM;
-	err = run(task);
+	err = te_dm_task_run(task);
 	if (!err) {
 		next = dm_get_next_target(task, NULL, &start, &length, &target_type,
 					  &parameters);
@@ -430,7 +431,7 @@ int te_pool_thins(const struct te_pool *pool, struct te_thin **thins, size_t *nr
 	*thins = NULL;
 	*nr = 0;
 	if (task) {
-		err = run(task);
+		err = te_dm_task_run(task);
 		names = err ? NULL : dm_task_get_names(task);
 		if (names)
 			err = collect_thins(pool, names, thins, nr);
@@ -450,7 +451,7 @@ int te_pool_thins(const struct te_pool *pool, struct te_thin **thins, size_t *nr
 
 int te_pool_message(const struct te_pool *pool, const char *format, ...)
 {
-	struct dm_task *task = task_on(DM_DEVICE_TARGET_MSG, &pool->dm);
+	struct dm_task *task = te_dm_task_on(DM_DEVICE_TARGET_MSG, &pool->dm);
 	char message[128];
 	va_list arguments;
 	int err = -ENOMEM;
@@ -461,7 +462,7 @@ int te_pool_message(const struct te_pool *pool, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	if (dm_task_set_sector(task, 0) && dm_task_set_message(task, message))
-		err = run(task);
+		err = te_dm_task_run(task);
 	dm_task_destroy(task);
 	return err;
 }
@@ -469,12 +470,12 @@ int te_pool_message(const struct te_pool *pool, const char *format, ...)
 static int simple(int type, u32 major, u32 minor)
 {
 	struct te_dm_device device = { .major = major, .minor = minor };
-	struct dm_task *task = task_on(type, &device);
+	struct dm_task *task = te_dm_task_on(type, &device);
 	int err;
 
 	if (!task)
 		return -ENOMEM;
-	err = run(task);
+	err = te_dm_task_run(task);
 	dm_task_destroy(task);
 	return err;
 }
@@ -486,8 +487,8 @@ int te_dm_resume(u32 major, u32 minor)
 
 static int add_table(struct dm_task *task, const struct te_dm_table *table)
 {
-	return dm_task_set_ro(task) && dm_task_add_target(task, 0, table->sectors, table->target,
-							  table->parameters);
+	return (table->public || dm_task_set_ro(task)) &&
+	       dm_task_add_target(task, 0, table->sectors, table->target, table->parameters);
 }
 
 int te_dm_create(const char *name, const char *uuid, const struct te_dm_table *table,
@@ -500,8 +501,8 @@ int te_dm_create(const char *name, const char *uuid, const struct te_dm_table *t
 	if (!task)
 		return err;
 	if (dm_task_set_name(task, name) && dm_task_set_uuid(task, uuid) &&
-	    add_table(task, table) && dm_task_set_cookie(task, &cookie, udev_flags()))
-		err = run(task);
+	    add_table(task, table) && dm_task_set_cookie(task, &cookie, udev_flags(table->public)))
+		err = te_dm_task_run(task);
 	dm_task_destroy(task);
 	dm_task_update_nodes();
 	return err ? err : te_dm_find_uuid(uuid, device);
@@ -509,21 +510,22 @@ int te_dm_create(const char *name, const char *uuid, const struct te_dm_table *t
 
 int te_dm_reload(const struct te_dm_device *device, const struct te_dm_table *table)
 {
-	struct dm_task *task = task_on(DM_DEVICE_RELOAD, device);
+	struct dm_task *task = te_dm_task_on(DM_DEVICE_RELOAD, device);
 	uint32_t cookie = 0;
 	int err = -ENOMEM;
 
 	if (!task)
 		return err;
 	if (add_table(task, table))
-		err = run(task);
+		err = te_dm_task_run(task);
 	dm_task_destroy(task);
 	if (err)
 		return err;
-	task = task_on(DM_DEVICE_RESUME, device);
+	task = te_dm_task_on(DM_DEVICE_RESUME, device);
 	if (!task)
 		return -ENOMEM;
-	err = dm_task_set_cookie(task, &cookie, udev_flags()) ? run(task) : -ENOMEM;
+	err = dm_task_set_cookie(task, &cookie, udev_flags(table->public)) ?
+		te_dm_task_run(task) : -ENOMEM;
 	dm_task_destroy(task);
 	dm_task_update_nodes();
 	return err;
@@ -544,8 +546,8 @@ static int remove_once(const char *uuid)
 	/* By name, so that libdevmapper knows which node to take away. */
 	err = -ENOMEM;
 	if (dm_task_set_name(task, device.name) &&
-	    dm_task_set_cookie(task, &cookie, udev_flags()))
-		err = run(task);
+	    dm_task_set_cookie(task, &cookie, udev_flags(false)))
+		err = te_dm_task_run(task);
 	dm_task_destroy(task);
 	dm_task_update_nodes();
 	return err == -ENXIO ? 0 : err;
@@ -572,7 +574,7 @@ bool te_dm_has_target(const char *target)
 		return false;
 	/* The kernel asks its module loader for a target that it does not know. */
 	if (dm_task_set_name(task, target))
-		has = run(task) == 0;
+		has = te_dm_task_run(task) == 0;
 	dm_task_destroy(task);
 	return has;
 }

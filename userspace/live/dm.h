@@ -93,11 +93,12 @@ int te_pool_message(const struct te_pool *pool, const char *format, ...)
 
 int te_dm_resume(u32 major, u32 minor);		/* quiet */
 
-/* A device of one target, read-only, kept from udev's rules.  Quiet. */
+/* A device of one target, read-only and kept from udev's rules unless public.  Quiet. */
 struct te_dm_table {
 	u64 sectors;
 	const char *target;
 	const char *parameters;
+	bool public;			/* for all to write to, LVM too */
 };
 
 int te_dm_create(const char *name, const char *uuid, const struct te_dm_table *table,

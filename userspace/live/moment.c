@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/say.h"
+#include "live/mount.h"
 
 /*
  * Metadata blocks a moment needs at most: a snapshot copies the way to its
@@ -328,36 +329,6 @@ static int choose_ids(struct te_run *run, const struct te_peek *peek,
 	return 0;
 }
 
-/*
- * The mounts of this mount namespace: each(device, mount point, context).  File
- * systems over several devices show a number of their own, but name one device.
- */
-static void each_mount(void (*each)(dev_t device, const char *point, void *context), void *context)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, point[4096], source[4096];
-	unsigned int major, minor;
-	size_t bytes = 0;
-	struct stat st;
-
-	if (!file)
-		return;
-	while (getline(&line, &bytes, file) > 0) {
-		const char *rest = strstr(line, " - ");
-
-		if (!rest || sscanf(line, "%*s %*s %u:%u %*s %4095s", &major, &minor, point) != 3)
-			continue;
-		each(makedev(major, minor), point, context);
-		/* Elsewhere a look at it may wait for a server, forever. */
-		if (sscanf(rest, " - %*s %4095s", source) == 1 && !strncmp(source, "/dev/", 5) &&
-		    !stat(source, &st) && S_ISBLK(st.st_mode) &&
-		    st.st_rdev != makedev(major, minor))
-			each(st.st_rdev, point, context);
-	}
-	free(line);
-	fclose(file);
-}
-
 static void mark_mounted(dev_t device, const char *point, void *context)
 {
 	struct te_moment *moment = context;
@@ -407,7 +378,7 @@ static int choose_freeze(struct te_moment *moment, struct te_run *run)
 	moment->still = is_still(moment, run);
 	if (moment->still)
 		return 0;
-	each_mount(mark_mounted, moment);
+	te_mount_each(mark_mounted, moment);
 	for (mounted = 2; mounted-- > 0;) {
 		for (i = 0; i < run->nr_volumes; i++) {
 			thin = find_thin(moment, run->volumes[i].dev_id);
@@ -515,7 +486,7 @@ void te_moment_sync(const struct te_moment *moment)
 {
 	size_t i;
 
-	each_mount(sync_mount, (void *)moment);
+	te_mount_each(sync_mount, (void *)moment);
 	for (i = 0; i < moment->nr_freeze; i++)
 		sync_device(moment->freeze[i]);
 }

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Making a passdown, now and at each boot, and taking it away. */
+#include "passdown/create.h"
+
+#include <stdio.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "base/interrupt.h"
+#include "base/say.h"
+#include "live/dm_table.h"
+#include "live/lock.h"
+#include "passdown/layer.h"
+#include "passdown/shim.h"
+
+#define SUFFIX	"-passdown"
+
+static int check_target(void)
+{
+	if (te_dm_has_target(TE_TARGET_PASSDOWN))
+		return 0;
+	te_error("the kernel has no target '%s'; load the module dm-thinexport",
+		 TE_TARGET_PASSDOWN);
+	return -ENOENT;
+}
+
+/* "/dev/md/data" becomes "data-passdown". */
+static int choose_name(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES])
+{
+	const char *base = strrchr(wish->path, '/');
+	size_t length;
+
+	if (wish->name)
+		length = (size_t)snprintf(name, TE_DM_NAME_BYTES, "%s", wish->name);
+	else
+		length = (size_t)snprintf(name, TE_DM_NAME_BYTES, "%s%s",
+					  base ? base + 1 : wish->path, SUFFIX);
+	if (length && length < TE_DM_NAME_BYTES && !strchr(name, '/') && name[0] != '.' &&
+	    name[strcspn(name, " \t\n")] == '\0')
+		return 0;
+	te_error("'%s' cannot be the name of a device", name);
+	return -EINVAL;
+}
+
+static int check_name(const char *name)
+{
+	struct te_dm_device device;
+	int err = te_dm_find(name, &device);
+
+	if (!err) {
+		te_error("there is a device /dev/mapper/%s already; choose another name", name);
+		return -EEXIST;
+	}
+	if (err != -ENXIO) {
+		te_error("/dev/mapper/%s: cannot be looked up: %s", name, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+/* The device, alone on what it lies on; what fails leaves none. */
+static int make(const char *path, const struct te_layer *layer, const struct te_shim_file *file,
+		u32 stripe_sectors)
+{
+	char parameters[160], uuid[TE_DM_UUID_BYTES], node[64 + TE_DM_NAME_BYTES];
+	struct te_dm_table table = { .sectors = layer->sectors, .target = TE_TARGET_PASSDOWN,
+				     .parameters = parameters, .public = true };
+	struct te_dm_device device;
+	int err;
+
+	snprintf(uuid, sizeof(uuid), "%s%s", TE_SHIM_UUID_PREFIX, file->device);
+	snprintf(parameters, sizeof(parameters), "%u:%u 0 %u " TE_FEATURE_STRIPE " %u%s%s",
+		 major(layer->dev), minor(layer->dev),
+		 2 + file->auto_pass + file->zero_fill, stripe_sectors,
+		 file->auto_pass ? " " TE_FEATURE_AUTO : "",
+		 file->zero_fill ? " " TE_FEATURE_ZERO_FILL : "");
+	err = te_dm_create(file->name, uuid, &table, &device);
+	if (err) {
+		te_error("%s: the passdown cannot be made: %s; the kernel's log may say more",
+			 path, strerror(-err));
+		return err;
+	}
+	err = te_layer_alone(path, layer, file->name);
+	if (err)
+		te_dm_remove_uuid(uuid);
+	else
+		te_dm_wait_node(&device, node, sizeof(node));
+	return err;
+}
+
+/* What it may be called for good, or at least until the next boot. */
+static int identify(const struct te_shim_wish *wish, dev_t dev, struct te_shim_file *file)
+{
+	if (te_identity_of(dev, file->device))
+		return 0;
+	if (wish->once) {
+		snprintf(file->device, sizeof(file->device), "%u:%u", major(dev), minor(dev));
+		return 0;
+	}
+	te_error("%s has nothing by which it could be known at the next boot (no uuid, no link in /dev/disk/by-id): make the passdown with --once, each time",
+		 wish->path);
+	return -ENODEV;
+}
+
+/* The stripe that it has, or is said to have. */
+static int settle_stripe(const struct te_layer *layer, const char *path, u32 given,
+			 struct te_stripe *stripe)
+{
+	char array[32];
+
+	if (te_md_reshaping(layer->dev, array, sizeof(array))) {
+		te_error("%s: %s is being reshaped, and its stripe will be another: wait until that is done",
+			 path, array);
+		return -EBUSY;
+	}
+	if (!given)
+		return te_stripe_find(layer->dev, path, stripe);
+	stripe->sectors = given;
+	snprintf(stripe->from, sizeof(stripe->from), "as given");
+	return 0;
+}
+
+int te_shim_create(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES],
+		   struct te_stripe *stripe)
+{
+	struct te_shim_file file = { .stripe_sectors = wish->stripe_sectors,
+				     .auto_pass = wish->auto_pass, .zero_fill = wish->zero_fill };
+	struct te_layer layer;
+	int err = choose_name(wish, file.name);
+
+	if (!err)
+		err = check_target();
+	if (!err)
+		err = check_name(file.name);
+	if (!err && te_shim_file_exists(file.name)) {
+		te_error("a passdown %s is kept in %s already: `thinexport passdown start %s` makes it, `thinexport passdown remove %s` forgets it",
+			 file.name, TE_SHIM_FOLDER, file.name, file.name);
+		err = -EEXIST;
+	}
+	if (!err)
+		err = te_layer_free(wish->path, &layer);
+	if (!err)
+		err = settle_stripe(&layer, wish->path, wish->stripe_sectors, stripe);
+	if (!err)
+		err = identify(wish, layer.dev, &file);
+	if (!err)
+		err = make(wish->path, &layer, &file, stripe->sectors);
+	if (err)
+		return err;
+	memcpy(name, file.name, TE_DM_NAME_BYTES);
+	if (wish->once)
+		return 0;
+	err = te_shim_file_save(&file);
+	if (err) {
+		char uuid[TE_DM_UUID_BYTES];
+
+		snprintf(uuid, sizeof(uuid), "%s%s", TE_SHIM_UUID_PREFIX, file.device);
+		te_dm_remove_uuid(uuid);
+	}
+	return err;
+}
+
+struct starting {
+	const char *wanted;
+	bool last;			/* nobody waits any more */
+	bool found;
+	size_t nr_made, nr_missing;
+	int err;
+};
+
+static int start_on(const struct te_shim_file *file, dev_t dev)
+{
+	struct te_stripe stripe;
+	struct te_layer layer;
+	char path[64];
+	int err;
+
+	if (te_block_path(major(dev), minor(dev), path, sizeof(path))) {
+		te_error("%s: %s has no node below /dev", file->name, file->device);
+		return -ENODEV;
+	}
+	err = te_layer_free(path, &layer);
+	if (!err)
+		err = settle_stripe(&layer, path, file->stripe_sectors, &stripe);
+	return err ? err : make(path, &layer, file, stripe.sectors);
+}
+
+static int start_one(void *context, const struct te_shim_file *file)
+{
+	struct starting *starting = context;
+	struct te_dm_device device;
+	dev_t dev;
+	int err;
+
+	if (starting->wanted && strcmp(starting->wanted, file->name))
+		return 0;
+	starting->found = true;
+	if (!te_dm_find(file->name, &device))
+		return 0;
+	if (!te_identity_find(file->device, &dev)) {
+		starting->nr_missing++;
+		if (!starting->last)
+			return 0;
+		te_error("%s: its device, %s, is not there", file->name, file->device);
+		starting->err = -ENODEV;
+		return 0;
+	}
+	err = start_on(file, dev);
+	if (err)
+		starting->err = err;
+	else
+		starting->nr_made++;
+	return 0;
+}
+
+int te_shim_start(const char *name, unsigned int wait_seconds, size_t *nr)
+{
+	struct starting starting = { .wanted = name };
+	unsigned int tries = wait_seconds * 5;
+	int err = check_target();
+
+	while (!err) {
+		starting.last = !tries || te_interrupted();
+		starting.nr_missing = 0;
+		err = te_shim_file_each(start_one, &starting);
+		if (!err)
+			err = starting.err;
+		if (starting.last || !starting.nr_missing)
+			break;
+		tries--;
+		nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	}
+	if (!err && name && !starting.found) {
+		te_error("no passdown %s is kept in %s", name, TE_SHIM_FOLDER);
+		err = -ENOENT;
+	}
+	*nr = starting.nr_made;
+	return err;
+}
+
+static int remove_device(const struct te_shim *shim)
+{
+	int err;
+
+	if (strncmp(shim->dm.uuid, TE_SHIM_UUID_PREFIX, strlen(TE_SHIM_UUID_PREFIX))) {
+		te_error("%s was not made by `thinexport passdown create`; `dmsetup remove %s` removes it",
+			 shim->dm.name, shim->dm.name);
+		return -EPERM;
+	}
+	if (shim->dm.open_count > 0) {
+		te_error("%s is in use: deactivate what lies on it first (see `lsblk /dev/mapper/%s`)",
+			 shim->dm.name, shim->dm.name);
+		return -EBUSY;
+	}
+	err = te_dm_remove_uuid(shim->dm.uuid);
+	if (err)
+		te_error("%s cannot be removed: %s", shim->dm.name, strerror(-err));
+	return err;
+}
+
+static int remove_locked(const char *name)
+{
+	struct te_dm_device device;
+	struct te_shim shim;
+	int err = te_dm_find(name, &device);
+
+	if (err == -ENXIO && te_shim_file_exists(name))
+		return te_shim_file_drop(name);
+	err = te_shim_find(name, &shim);
+	if (!err)
+		err = remove_device(&shim);
+	return err ? err : te_shim_file_drop(shim.dm.name);
+}
+
+int te_shim_remove(const char *name)
+{
+	int lock = te_lock_pool(name), err;
+
+	if (lock < 0)
+		return lock;
+	err = remove_locked(name);
+	te_unlock_pool(lock);
+	return err;
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The stripe of what a device lies on. */
+#include "passdown/stripe.h"
+
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
+#include <thinexport/target.h>
+#include "base/say.h"
+#include "live/dm_table.h"
+#include "passdown/sysfs.h"
+
+#define DEFAULT_SECTORS	128u		/* 64 KiB */
+#define MOST_SECTORS	(1u << 21)	/* what the target takes: 1 GiB */
+#define MOST_LAYERS	16
+
+static u32 parity_disks(const char *level)
+{
+	if (!strcmp(level, "raid6"))
+		return 2;
+	return !strcmp(level, "raid4") || !strcmp(level, "raid5");
+}
+
+bool te_md_read(dev_t dev, struct te_md *md)
+{
+	char position[32] = "none", action[32] = "idle";
+	u64 chunk = 0, disks = 0;
+	u32 parity;
+
+	memset(md, 0, sizeof(*md));
+	if (!te_sysfs_line(dev, "md/level", md->level, sizeof(md->level)) || !md->level[0])
+		return false;
+	te_sysfs_name(dev, md->name, sizeof(md->name));
+	te_sysfs_number(dev, "md/chunk_size", &chunk);
+	te_sysfs_number(dev, "md/raid_disks", &disks);
+	te_sysfs_line(dev, "md/reshape_position", position, sizeof(position));
+	te_sysfs_line(dev, "md/sync_action", action, sizeof(action));
+	md->chunk_sectors = (u32)(chunk >> 9);
+	md->raid_disks = (u32)disks;
+	parity = parity_disks(md->level);
+	if (parity && md->raid_disks > parity)
+		md->data_disks = md->raid_disks - parity;
+	md->reshaping = strcmp(position, "none") != 0 || !strcmp(action, "reshape");
+	return true;
+}
+
+/* Where the device's first sector lies: below, perhaps before the beginning there. */
+struct place {
+	const char *path;		/* what the user named */
+	dev_t dev;
+	int64_t sector;
+	unsigned int layers;
+};
+
+static int find(const struct place *place, struct te_stripe *stripe);
+
+static int find_in_md(const struct place *place, const struct te_md *md, struct te_stripe *stripe)
+{
+	stripe->sectors = md->chunk_sectors * md->data_disks;
+	snprintf(stripe->from, sizeof(stripe->from), "%s (%s): chunks of %u KiB on %u data disks",
+		 md->name, md->level, md->chunk_sectors / 2, md->data_disks);
+	if (!stripe->sectors || stripe->sectors % 8 || stripe->sectors > MOST_SECTORS) {
+		te_error("%s: the stripe of %s is %u sectors, and passdown takes multiples of 4 KiB up to 1 GiB",
+			 place->path, md->name, stripe->sectors);
+		return -EINVAL;
+	}
+	if (place->sector % stripe->sectors == 0)
+		return 0;
+	te_error("%s begins inside a stripe of %s (stripes of %u sectors, begins at sector %lld): begin it at the border of one, or make passdown on %s itself",
+		 place->path, md->name, stripe->sectors, (long long)place->sector, md->name);
+	return -EINVAL;
+}
+
+static int find_in_disk(const struct place *place, struct te_stripe *stripe)
+{
+	char name[64];
+	u64 bytes = 0;
+
+	te_sysfs_name(place->dev, name, sizeof(name));
+	te_sysfs_number(place->dev, "queue/discard_granularity", &bytes);
+	stripe->sectors = DEFAULT_SECTORS;
+	if (bytes > (u64)DEFAULT_SECTORS << 9 && bytes % 4096 == 0 &&
+	    bytes <= (u64)MOST_SECTORS << 9)
+		stripe->sectors = (u32)(bytes >> 9);
+	snprintf(stripe->from, sizeof(stripe->from), "%s discards in pieces of %s", name,
+		 te_bytes(bytes ? bytes : 512));
+	return 0;
+}
+
+static int refuse_layer(const struct place *place, const struct te_dm_target *target)
+{
+	if (!strcmp(target->type, TE_TARGET_PASSDOWN))
+		te_error("%s lies on a passdown already", place->path);
+	else if (!strcmp(target->type, "thin") || !strcmp(target->type, "thin-pool"))
+		te_error("%s is of a thin pool: passdown belongs below the pool, on the array or the physical volume",
+			 place->path);
+	else
+		te_error("%s lies on a device-mapper target '%s', whose stripe cannot be seen: give --stripe",
+			 place->path, target->type);
+	return -EINVAL;
+}
+
+static int find_in_target(const struct place *place, const struct te_dm_target *target,
+			  struct te_stripe *stripe)
+{
+	unsigned int major_number, minor_number;
+	unsigned long long sector;
+	struct place below = *place;
+
+	if (strcmp(target->type, "linear") ||
+	    sscanf(target->parameters, "%u:%u %llu", &major_number, &minor_number, &sector) != 3)
+		return refuse_layer(place, target);
+	below.dev = makedev(major_number, minor_number);
+	below.sector = place->sector + (int64_t)sector - (int64_t)target->start;
+	below.layers++;
+	return find(&below, stripe);
+}
+
+static int find_in_targets(const struct place *place, const struct te_dm_device *device,
+			   struct te_stripe *stripe)
+{
+	struct te_dm_target *targets;
+	struct te_stripe other;
+	size_t nr, i;
+	int err = te_dm_targets(device, &targets, &nr);
+
+	if (err || !nr) {
+		te_error("%s: the table of %s cannot be read: %s", place->path, device->name,
+			 err ? strerror(-err) : "there is none");
+		return err ? err : -EINVAL;
+	}
+	err = find_in_target(place, &targets[0], stripe);
+	for (i = 1; !err && i < nr; i++) {
+		err = find_in_target(place, &targets[i], &other);
+		if (!err && other.sectors != stripe->sectors) {
+			te_error("%s lies on stripes of %u and of %u sectors: give --stripe",
+				 place->path, stripe->sectors, other.sectors);
+			err = -EINVAL;
+		}
+	}
+	free(targets);
+	return err;
+}
+
+static int find(const struct place *place, struct te_stripe *stripe)
+{
+	struct place disk = *place;
+	struct te_dm_device device;
+	struct te_md md;
+	u64 start;
+
+	if (place->layers > MOST_LAYERS) {
+		te_error("%s: too many devices one below the other", place->path);
+		return -ELOOP;
+	}
+	if (te_md_read(place->dev, &md) && md.data_disks)
+		return find_in_md(place, &md, stripe);
+	if (te_sysfs_disk(place->dev, &disk.dev, &start)) {
+		disk.sector += (int64_t)start;
+		disk.layers++;
+		return find(&disk, stripe);
+	}
+	if (te_sysfs_line(place->dev, "dm/name", device.name, sizeof(device.name)) &&
+	    !te_dm_find_number(major(place->dev), minor(place->dev), &device))
+		return find_in_targets(place, &device, stripe);
+	return find_in_disk(place, stripe);
+}
+
+int te_stripe_find(dev_t dev, const char *path, struct te_stripe *stripe)
+{
+	struct place place = { .path = path, .dev = dev };
+
+	memset(stripe, 0, sizeof(*stripe));
+	return find(&place, stripe);
+}
+
+/* Looking below a device for an array. */
+struct look {
+	bool (*wanted)(const struct te_md *md);
+	struct te_md md;
+	unsigned int layers;
+};
+
+static int look_at(void *context, dev_t dev, const char *name)
+{
+	struct look *look = context;
+	int found = 0;
+	dev_t disk;
+	u64 start;
+
+	if (te_md_read(dev, &look->md) && look->wanted(&look->md))
+		return 1;
+	if (look->layers++ < MOST_LAYERS)
+		found = te_sysfs_disk(dev, &disk, &start) ? look_at(look, disk, "") :
+							     te_sysfs_each(dev, "slaves", look_at, look);
+	look->layers--;
+	return found;
+}
+
+static bool is_reshaping(const struct te_md *md)
+{
+	return md->reshaping;
+}
+
+static bool has_stripes(const struct te_md *md)
+{
+	return md->data_disks > 0;
+}
+
+bool te_md_reshaping(dev_t dev, char *name, size_t bytes)
+{
+	struct look look = { .wanted = is_reshaping };
+
+	if (!look_at(&look, dev, ""))
+		return false;
+	snprintf(name, bytes, "%s", look.md.name);
+	return true;
+}
+
+bool te_md_below(dev_t dev, struct te_md *md)
+{
+	struct look look = { .wanted = has_stripes };
+
+	if (!look_at(&look, dev, ""))
+		return false;
+	*md = look.md;
+	return true;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The stripe of what a device lies on, and what stands in the way of discards there.
+ *
+ * RAID 4, 5 and 6 discard whole stripes only: md's chunk times its data disks, from
+ * the beginning of the array.  The queue's limits do not tell it.  discard_granularity
+ * is the stripe rounded up to a power of two, io_opt a multiple of the stripe where
+ * the members have an optimal size of their own.  So md is asked, in sysfs, through
+ * partitions and linear maps, which must begin at the border of a stripe: otherwise
+ * the stripes of the target and the array's would not be the same.
+ *
+ * Other levels and plain disks discard in small pieces; for them the stripe is
+ * 64 KiB, or the disk's granularity where that is more.
+ */
+#ifndef TE_STRIPE_H
+#define TE_STRIPE_H
+
+#include <sys/types.h>
+
+#include "core/seam.h"
+
+struct te_md {
+	char name[32];			/* "md127" */
+	char level[16];			/* "raid5" */
+	u32 chunk_sectors;
+	u32 raid_disks;
+	u32 data_disks;			/* 0: it has no stripes that matter to a discard */
+	bool reshaping;
+};
+
+/* False: it is no md array that runs. */
+bool te_md_read(dev_t dev, struct te_md *md);
+
+struct te_stripe {
+	u32 sectors;
+	char from[120];			/* "md127 (raid5): chunks of 64 KiB on 3 data disks" */
+};
+
+/* The stripe of `dev`, named `path`.  -errno after one sentence. */
+int te_stripe_find(dev_t dev, const char *path, struct te_stripe *stripe);
+
+/*
+ * A discard that is under way when a reshape begins, or is sent into one, never
+ * ends.  True, with the array's name, when `dev` is or lies on an array that is being
+ * reshaped.
+ */
+bool te_md_reshaping(dev_t dev, char *name, size_t bytes);
+
+/* True when `dev` is or lies on a RAID 4, 5 or 6, of which *md is told. */
+bool te_md_below(dev_t dev, struct te_md *md);
+
+#endif
