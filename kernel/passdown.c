@@ -49,7 +49,7 @@ static void end_pass(struct te_passdown *passdown, const struct te_stripes *run,
 	spin_lock_irqsave(&passdown->again_lock, flags);
 	bio_list_merge(&passdown->again, &again);
 	spin_unlock_irqrestore(&passdown->again_lock, flags);
-	queue_work(passdown->wq, &passdown->again_work);
+	queue_work(passdown->again_wq, &passdown->again_work);
 }
 
 static void end_discard(struct bio *bio)
@@ -125,7 +125,8 @@ int te_passdown_run(struct te_passdown *passdown, u64 from, u64 end, u64 budget)
 	u64 most;
 	int r = 0;
 
-	mutex_lock(&passdown->pass_lock);
+	if (mutex_lock_killable(&passdown->pass_lock))
+		return -EINTR;
 	while (budget) {
 		if (READ_ONCE(passdown->stopped))
 			r = -EAGAIN;
@@ -166,7 +167,7 @@ void te_passdown_touch(struct te_passdown *passdown, const struct te_stripes *st
 		touched->first = stripes->first;
 	touched->nr = end - touched->first;
 	spin_unlock_irqrestore(&passdown->touched_lock, flags);
-	queue_delayed_work(passdown->wq, &passdown->auto_work, 0);
+	queue_delayed_work(system_unbound_wq, &passdown->auto_work, 0);
 }
 
 static void pass_touched(struct work_struct *work)
@@ -187,7 +188,7 @@ static void pass_touched(struct work_struct *work)
 		return;
 	/* The device may take them another time. */
 	te_passdown_touch(passdown, &touched);
-	mod_delayed_work(passdown->wq, &passdown->auto_work, RETRY_JIFFIES);
+	mod_delayed_work(system_unbound_wq, &passdown->auto_work, RETRY_JIFFIES);
 }
 
 static void send_again(struct work_struct *work)
@@ -211,10 +212,9 @@ static void send_again(struct work_struct *work)
 
 static void free_passdown(struct te_passdown *passdown)
 {
-	if (passdown->wq) {
-		cancel_delayed_work_sync(&passdown->auto_work);
-		destroy_workqueue(passdown->wq);
-	}
+	cancel_delayed_work_sync(&passdown->auto_work);
+	if (passdown->again_wq)
+		destroy_workqueue(passdown->again_wq);
 	bioset_exit(&passdown->bios);
 	te_units_exit(&passdown->units);
 	kfree(passdown);
@@ -229,13 +229,22 @@ static void release_passdown(struct kref *kref)
 	free_passdown(passdown);
 }
 
-void te_passdown_put(struct te_passdown *passdown)
+void te_passdown_put(struct te_passdown *passdown, const struct dm_target *ti)
 {
+	/* Not when another table has taken over: it may be passing down for long. */
+	if (READ_ONCE(passdown->live) == ti) {
+		mutex_lock(&passdown->pass_lock);
+		if (passdown->live == ti) {
+			WRITE_ONCE(passdown->live, NULL);
+			te_units_forget(&passdown->units);
+		}
+		mutex_unlock(&passdown->pass_lock);
+	}
 	kref_put_mutex(&passdown->kref, release_passdown, &passdowns_lock);
 }
 
 static struct te_passdown *find_passdown(struct dm_target *ti, dev_t below, sector_t start,
-				      u32 stripe_sectors, u32 unit_sectors)
+					 u32 stripe_sectors, u32 unit_sectors)
 {
 	struct te_passdown *passdown;
 
@@ -248,8 +257,8 @@ static struct te_passdown *find_passdown(struct dm_target *ti, dev_t below, sect
 	return NULL;
 }
 
-static struct te_passdown *new_passdown(struct dm_target *ti, dev_t below, sector_t start,
-				     u32 stripe_sectors, u32 unit_sectors)
+static struct te_passdown *new_passdown(struct dm_target *ti, struct block_device *below,
+					sector_t start, u32 stripe_sectors, u32 unit_sectors)
 {
 	struct te_passdown *passdown = kzalloc(sizeof(*passdown), GFP_KERNEL);
 	int r;
@@ -260,7 +269,7 @@ static struct te_passdown *new_passdown(struct dm_target *ti, dev_t below, secto
 	}
 	kref_init(&passdown->kref);
 	passdown->md = dm_table_get_md(ti->table);
-	passdown->below = below;
+	passdown->below = below->bd_dev;
 	passdown->begin = ti->begin;
 	passdown->start = start;
 	passdown->len = ti->len;
@@ -274,7 +283,8 @@ static struct te_passdown *new_passdown(struct dm_target *ti, dev_t below, secto
 	spin_lock_init(&passdown->touched_lock);
 	INIT_DELAYED_WORK(&passdown->auto_work, pass_touched);
 
-	r = te_units_init(&passdown->units, start, ti->len, stripe_sectors, unit_sectors);
+	r = te_units_init(&passdown->units, get_start_sect(below), start, ti->len,
+			  stripe_sectors, unit_sectors);
 	if (r) {
 		ti->error = r == -EFBIG ? "Device has too many units: give a larger one" :
 					  "Cannot allocate the bitmaps";
@@ -286,9 +296,8 @@ static struct te_passdown *new_passdown(struct dm_target *ti, dev_t below, secto
 		ti->error = "Cannot allocate bios";
 		goto bad;
 	}
-	/* Writes may wait for its work, and memory for these writes. */
-	passdown->wq = alloc_workqueue("thin-passdown", WQ_MEM_RECLAIM, 0);
-	if (!passdown->wq) {
+	passdown->again_wq = alloc_workqueue("thin-passdown", WQ_MEM_RECLAIM, 0);
+	if (!passdown->again_wq) {
 		ti->error = "Cannot allocate a workqueue";
 		r = -ENOMEM;
 		goto bad;
@@ -300,20 +309,25 @@ bad:
 	return ERR_PTR(r);
 }
 
-struct te_passdown *te_passdown_get(struct dm_target *ti, dev_t below, sector_t start,
-				     u32 stripe_sectors, u32 unit_sectors)
+struct te_passdown *te_passdown_get(struct dm_target *ti, struct block_device *below,
+				    sector_t start, u32 stripe_sectors, u32 unit_sectors)
 {
 	struct te_passdown *passdown;
 
 	mutex_lock(&passdowns_lock);
-	passdown = find_passdown(ti, below, start, stripe_sectors, unit_sectors);
-	if (passdown) {
+	passdown = find_passdown(ti, below->bd_dev, start, stripe_sectors, unit_sectors);
+	if (passdown)
 		kref_get(&passdown->kref);
-	} else {
-		passdown = new_passdown(ti, below, start, stripe_sectors, unit_sectors);
-		if (!IS_ERR(passdown))
-			list_add(&passdown->list, &passdowns);
-	}
+	mutex_unlock(&passdowns_lock);
+	if (passdown)
+		return passdown;
+
+	/* Not under the lock: memory may be waiting for a device that is being resumed. */
+	passdown = new_passdown(ti, below, start, stripe_sectors, unit_sectors);
+	if (IS_ERR(passdown))
+		return passdown;
+	mutex_lock(&passdowns_lock);
+	list_add(&passdown->list, &passdowns);
 	mutex_unlock(&passdowns_lock);
 	return passdown;
 }
@@ -326,14 +340,33 @@ void te_passdown_stop(struct te_passdown *passdown)
 	mutex_unlock(&passdown->pass_lock);
 }
 
-void te_passdown_start(struct te_passdown *passdown, struct block_device *bdev, bool auto_pass,
-		       bool zero_fill)
+/* The table before had another geometry, and a guard. */
+static bool guarded_before(const struct te_passdown *passdown)
+{
+	const struct te_passdown *other;
+	bool guarded = false;
+
+	mutex_lock(&passdowns_lock);
+	list_for_each_entry(other, &passdowns, list)
+		guarded |= other != passdown && other->md == passdown->md &&
+			   te_units_guarded(&other->units);
+	mutex_unlock(&passdowns_lock);
+	return guarded;
+}
+
+void te_passdown_start(struct te_passdown *passdown, const struct dm_target *ti,
+		       struct block_device *bdev, bool auto_pass, bool zero_fill)
 {
 	struct te_stripes all = { .nr = passdown->units.nr_stripes };
 
+	if (guarded_before(passdown))
+		te_units_shut(&passdown->units);
+	mutex_lock(&passdown->pass_lock);
+	WRITE_ONCE(passdown->live, ti);
 	passdown->bdev = bdev;
 	passdown->auto_pass = auto_pass;
 	passdown->zero_fill = zero_fill;
 	WRITE_ONCE(passdown->stopped, false);
+	mutex_unlock(&passdown->pass_lock);
 	te_passdown_touch(passdown, &all);
 }

@@ -25,7 +25,8 @@
  *
  * The state outlives a table: another one of the same device with the same
  * geometry takes it over, so that resuming, or changing a feature, forgets
- * nothing.  It does not outlive the device.
+ * nothing.  It does not outlive the device, nor a table between the two that is
+ * none of ours: the writes of that one were not seen.
  */
 struct te_passdown {
 	struct list_head list;
@@ -38,9 +39,9 @@ struct te_passdown {
 
 	struct te_units units;
 	struct bio_set bios;
-	struct workqueue_struct *wq;
 
-	/* Of the table that is live; set while nothing is in flight. */
+	/* Of the table that is live; under pass_lock. */
+	const struct dm_target *live;
 	struct block_device *bdev;
 	bool auto_pass;
 	bool zero_fill;
@@ -51,10 +52,11 @@ struct te_passdown {
 	unsigned int in_flight;		/* passes */
 	wait_queue_head_t settled;	/* one fewer is in flight */
 
-	/* Writes that have waited and may try again. */
+	/* Writes that have waited and may try again; memory may wait for them. */
 	spinlock_t again_lock;
 	struct bio_list again;
 	struct work_struct again_work;
+	struct workqueue_struct *again_wq;
 
 	/* For `auto`: stripes that discards have touched. */
 	spinlock_t touched_lock;
@@ -72,15 +74,16 @@ struct te_passdown {
  * The state for this target: of a table of the same device and geometry, else a
  * new one, stopped.  ERR_PTR with ti->error set.
  */
-struct te_passdown *te_passdown_get(struct dm_target *ti, dev_t below, sector_t start,
-				    u32 stripe_sectors, u32 unit_sectors);
-void te_passdown_put(struct te_passdown *passdown);
+struct te_passdown *te_passdown_get(struct dm_target *ti, struct block_device *below,
+				    sector_t start, u32 stripe_sectors, u32 unit_sectors);
+/* Of the table that is live still, to the state's knowledge: the next is not one of ours. */
+void te_passdown_put(struct te_passdown *passdown, const struct dm_target *ti);
 
 /* No pass begins any more, and none is left. */
 void te_passdown_stop(struct te_passdown *passdown);
 /* Goes on, with the device and the features of the table that is live now. */
-void te_passdown_start(struct te_passdown *passdown, struct block_device *bdev, bool auto_pass,
-		       bool zero_fill);
+void te_passdown_start(struct te_passdown *passdown, const struct dm_target *ti,
+		       struct block_device *bdev, bool auto_pass, bool zero_fill);
 
 /* With `auto`: has these stripes passed down soon.  From any context. */
 void te_passdown_touch(struct te_passdown *passdown, const struct te_stripes *stripes);

@@ -40,18 +40,20 @@ static spinlock_t *lock_of(struct te_units *units, u64 stripe)
 	return &units->locks[stripe & (TE_UNIT_LOCKS - 1)];
 }
 
-int te_units_init(struct te_units *units, sector_t start, sector_t sectors, u32 stripe_sectors,
-		  u32 unit_sectors)
+int te_units_init(struct te_units *units, sector_t origin, sector_t start, sector_t sectors,
+		  u32 stripe_sectors, u32 unit_sectors)
 {
-	u64 end = div_u64(start + sectors, stripe_sectors), first;
+	u64 first = DIV_ROUND_UP_ULL(origin + start, stripe_sectors);
+	u64 end = div_u64(origin + start + sectors, stripe_sectors);
 	unsigned int i;
 
-	first = DIV_ROUND_UP_ULL(start, stripe_sectors);
-	units->first = first * stripe_sectors;
+	units->first = first * stripe_sectors - origin;
 	units->unit_sectors = unit_sectors;
 	units->per_stripe = stripe_sectors / unit_sectors;
 	units->nr_stripes = end > first ? end - first : 0;
 	units->written = NULL;
+	units->shut = false;
+	mutex_init(&units->guard_lock);
 	for (i = 0; i < TE_UNIT_LOCKS; i++)
 		spin_lock_init(&units->locks[i]);
 	spin_lock_init(&units->waiting_lock);
@@ -72,6 +74,19 @@ void te_units_exit(struct te_units *units)
 	vfree(units->written);
 	vfree(units->trimmed);
 	vfree(units->free);
+}
+
+void te_units_forget(struct te_units *units)
+{
+	memset(units->free, 0, map_bytes(units));
+	memset(units->trimmed, 0, map_bytes(units));
+	if (units->written)
+		te_units_shut(units);
+}
+
+void te_units_shut(struct te_units *units)
+{
+	WRITE_ONCE(units->shut, true);
 }
 
 /* The units that [sector, sector + sectors) touches, or with `whole` covers: [*from, *to). */
@@ -141,9 +156,10 @@ bool te_units_write(struct te_units *units, struct bio *bio)
 static void set_free(struct te_units *units, u64 from, u64 to, u64 *guarded)
 {
 	const unsigned long *written = READ_ONCE(units->written);
+	bool shut = READ_ONCE(units->shut);
 
 	for (; from < to; from++) {
-		if (written && get(written, from))
+		if (shut || (written && get(written, from)))
 			++*guarded;
 		else if (!get(units->trimmed, from) && !get(units->free, from))
 			set(units->free, from);
@@ -269,12 +285,12 @@ static void let_all_pass(struct te_units *units)
 	}
 }
 
-int te_units_guard_begin(struct te_units *units)
+static int begin_guard(struct te_units *units)
 {
 	unsigned long *written;
 	unsigned int noio;
 
-	if (units->written)
+	if (te_units_guarded(units))
 		return -EBUSY;
 	/* The pool above stands still: memory must not be won by writing to it. */
 	noio = memalloc_noio_save();
@@ -287,16 +303,38 @@ int te_units_guard_begin(struct te_units *units)
 	return 0;
 }
 
-int te_units_guard_end(struct te_units *units)
+static int end_guard(struct te_units *units)
 {
 	unsigned long *written = units->written;
 
-	if (!written)
+	if (!te_units_guarded(units))
 		return -ENOENT;
+	WRITE_ONCE(units->shut, false);
 	WRITE_ONCE(units->written, NULL);
 	let_all_pass(units);
 	vfree(written);
 	return 0;
+}
+
+/* Messages are not serialized: a second map must not take the place of a first one. */
+int te_units_guard_begin(struct te_units *units)
+{
+	int r;
+
+	mutex_lock(&units->guard_lock);
+	r = begin_guard(units);
+	mutex_unlock(&units->guard_lock);
+	return r;
+}
+
+int te_units_guard_end(struct te_units *units)
+{
+	int r;
+
+	mutex_lock(&units->guard_lock);
+	r = end_guard(units);
+	mutex_unlock(&units->guard_lock);
+	return r;
 }
 
 void te_units_sum(struct te_units *units, struct te_units_sums *sums)

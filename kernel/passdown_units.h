@@ -22,7 +22,8 @@
  * and marks them in the same breath.
  *
  * The *guard* is for those who compute free space from an older state of things.
- * While it is on, units that were written since it began do not become free.
+ * While it is on, units that were written since it began do not become free; and
+ * none does, when it is not known which were.
  *
  * What does not belong to a whole stripe, at both ends, has no units: its
  * discards are forgotten.
@@ -33,6 +34,7 @@
 #define TE_PASSDOWN_UNITS_H
 
 #include <linux/bio.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -46,7 +48,9 @@ struct te_units {
 
 	unsigned long *free;
 	unsigned long *trimmed;
-	unsigned long *written;		/* NULL: no guard */
+	unsigned long *written;		/* since the guard began; NULL: no guard */
+	bool shut;			/* a guard, and all may have been written */
+	struct mutex guard_lock;	/* of who begins and ends it */
 
 	spinlock_t locks[TE_UNIT_LOCKS];	/* of a stripe: its number modulo this */
 
@@ -67,12 +71,18 @@ struct te_units_sums {
 };
 
 /*
- * Whole stripes of [start, start + sectors) of the device below; stripe_sectors
+ * Whole stripes of [start, start + sectors) of the device below, counted from the
+ * beginning of its disk, of which it is a partition from `origin` on; stripe_sectors
  * is a multiple of unit_sectors.  -ENOMEM, -EFBIG.
  */
-int te_units_init(struct te_units *units, sector_t start, sector_t sectors, u32 stripe_sectors,
-		  u32 unit_sectors);
+int te_units_init(struct te_units *units, sector_t origin, sector_t start, sector_t sectors,
+		  u32 stripe_sectors, u32 unit_sectors);
 void te_units_exit(struct te_units *units);
+
+/* Writes were not seen: nothing is known.  No I/O is in flight. */
+void te_units_forget(struct te_units *units);
+/* A guard is on that has not seen all writes: until its end nothing becomes free. */
+void te_units_shut(struct te_units *units);
 
 static inline u32 te_units_stripe_sectors(const struct te_units *units)
 {
@@ -105,6 +115,11 @@ bool te_units_take(struct te_units *units, u64 from, u64 end, u64 most, struct t
  */
 void te_units_done(struct te_units *units, const struct te_stripes *run, bool trimmed,
 		   struct bio_list *again);
+
+static inline bool te_units_guarded(const struct te_units *units)
+{
+	return READ_ONCE(units->written) || READ_ONCE(units->shut);
+}
 
 /* -EBUSY: it is on already; -ENOMEM.  Once back, each write that follows is seen. */
 int te_units_guard_begin(struct te_units *units);

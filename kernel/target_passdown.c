@@ -78,7 +78,7 @@ static void passdown_resume(struct dm_target *ti)
 {
 	struct target *target = ti->private;
 
-	te_passdown_start(target->passdown, target->dev->bdev, target->auto_pass,
+	te_passdown_start(target->passdown, ti, target->dev->bdev, target->auto_pass,
 			  target->zero_fill);
 }
 
@@ -192,8 +192,8 @@ static int passdown_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = settle_geometry(ti, &geometry, target->dev->bdev);
 	if (r)
 		goto put_device;
-	target->passdown = te_passdown_get(ti, target->dev->bdev->bd_dev, start,
-					geometry.stripe_sectors, geometry.unit_sectors);
+	target->passdown = te_passdown_get(ti, target->dev->bdev, start,
+					   geometry.stripe_sectors, geometry.unit_sectors);
 	if (IS_ERR(target->passdown)) {
 		r = PTR_ERR(target->passdown);
 		goto put_device;
@@ -202,6 +202,9 @@ static int passdown_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->num_flush_bios = 1;
 	ti->num_discard_bios = 1;
 	ti->discards_supported = true;
+	/* Writes like others, where the device below takes them. */
+	ti->num_write_zeroes_bios = 1;
+	ti->num_secure_erase_bios = 1;
 	return 0;
 
 put_device:
@@ -215,7 +218,7 @@ static void passdown_dtr(struct dm_target *ti)
 {
 	struct target *target = ti->private;
 
-	te_passdown_put(target->passdown);
+	te_passdown_put(target->passdown, ti);
 	dm_put_device(ti, target->dev);
 	kfree(target);
 }
@@ -247,7 +250,7 @@ static void passdown_status(struct dm_target *ti, status_type_t type, unsigned i
 		       sums.trimmed, sums.due, atomic64_read(&passdown->passed),
 		       atomic64_read(&passdown->discards), atomic64_read(&passdown->guarded),
 		       atomic64_read(&passdown->waited), atomic64_read(&passdown->errors),
-		       target->auto_pass ? "auto" : "held", units->written ? "guarded" : "-",
+		       target->auto_pass ? "auto" : "held", te_units_guarded(units) ? "guarded" : "-",
 		       way_down(passdown, target));
 		break;
 
@@ -323,13 +326,15 @@ static void passdown_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	const struct target *target = ti->private;
 	const struct te_passdown *passdown = target->passdown;
 	const struct te_units *units = &passdown->units;
+	/* The block layer rounds by masking, and would cut units of another size in two. */
+	u32 granularity = units->unit_sectors & -units->unit_sectors;
 	u64 first = units->first - passdown->start;
 
 	/* Ours, not the array's: what is below a stripe is remembered. */
 	limits->max_discard_sectors = MAX_DISCARD_SECTORS;
 	limits->max_hw_discard_sectors = MAX_DISCARD_SECTORS;
-	limits->discard_granularity = units->unit_sectors << SECTOR_SHIFT;
-	limits->discard_alignment = (u32)(first % units->unit_sectors) << SECTOR_SHIFT;
+	limits->discard_granularity = granularity << SECTOR_SHIFT;
+	limits->discard_alignment = (first & (granularity - 1)) << SECTOR_SHIFT;
 }
 
 struct target_type te_passdown_target = {

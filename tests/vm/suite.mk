@@ -2,7 +2,7 @@
 # Programs that the scripts of this folder call: one .c each, carried into the guest.
 
 VM_PROGRAM_NAMES := pattern view_image random_reads damage fail_nth \
-	disk_recorder disk_replay
+	disk_recorder disk_replay slow_discards
 VM_PROGRAMS := $(VM_PROGRAM_NAMES:%=$(BUILD)/tests/%)
 
 # These read metadata by the core.
