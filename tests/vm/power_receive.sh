@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The power fails while `receive` writes over an old pool: then there is the old
-# pool, or none, or the whole new one.
-# timeout: 240
+# pool, or none, or the whole new one.  Where its place was kept, the rest completes it.
+# timeout: 480
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/power.bash"
 needs dmsetup thin_check thin_ls mkfs.ext4 thinexport
@@ -28,7 +28,6 @@ old_pool() {
 
 # What is received: volume 0, its snapshot 1 from before a part was written again.
 make_stream() {
-	local from_metadata from_data
 	from_metadata=$(disk 4)
 	from_data=$(disk 16)
 	pool p "$from_metadata" "$from_data"
@@ -77,6 +76,7 @@ the_power_fails_while_a_pool_is_received() {
 	declare -A times=([none]=0 [old]=0 [new]=0)
 	old_pool
 	make_stream
+	declare -p metadata data from_metadata from_data >"$TE_TMP/disks_of_pools"
 	record "$TE_TMP/metadata" "$TE_TMP/data"
 	thinexport receive --force -i "$TE_TMP/stream" --metadata /dev/nbd0 --data /dev/nbd1
 	end_record
@@ -97,4 +97,41 @@ the_power_fails_while_a_pool_is_received() {
 	[ "$last" = new ]
 }
 
-run_tests the_power_fails_while_a_pool_is_received
+# Goes on from what is on the disks, when a place was kept: $found is then resumed.
+go_on() {
+	local token
+	found=none
+	token=$(thinexport receive --status --metadata "$metadata") || return 0
+	fails pool_open q "$metadata" "$data"
+	thinexport send --metadata "$from_metadata" --data "$from_data" --resume "$token" |
+		thinexport receive --metadata "$metadata" --data "$data"
+	judge
+	[ $found = new ]
+	found=resumed
+}
+
+the_power_fails_while_a_receive_keeps_its_place() {
+	local moment seed found number=0 resumed=0
+	local metadata data from_metadata from_data
+	# No kernel has a part in the order of what is flushed.
+	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"
+	# Those of the test before.
+	. "$TE_TMP/disks_of_pools"
+	record "$TE_TMP/metadata" "$TE_TMP/data"
+	thinexport receive --force -i "$TE_TMP/stream" --checkpoint 512K --metadata /dev/nbd0 \
+		--data /dev/nbd1
+	end_record
+	for moment in $(moments); do
+		# Each third by chance, the last write overtaking, or nothing kept.
+		seed=$((number++ % 3))
+		power_cut "$moment" $seed "$metadata" "$data"
+		go_on
+		echo "moment $moment, seed $seed: $found"
+		[ $found != resumed ] || resumed=$((resumed + 1))
+	done
+	echo "$resumed of $number resumed"
+	[ $resumed -ge 5 ]
+}
+
+run_tests the_power_fails_while_a_pool_is_received \
+	the_power_fails_while_a_receive_keeps_its_place
