@@ -138,6 +138,8 @@ te_has_size() { [ "$(size_of "$1")" -gt 0 ]; }
 hold_discards() {
 	rm -f "$TE_TMP/hold.held"
 	touch "$TE_TMP/hold"
+	# Should the test fail, what waits for them must not hang.
+	later rm -f "$TE_TMP/hold"
 }
 release_discards() { rm "$TE_TMP/hold"; }
 a_discard_is_held() { [ -e "$TE_TMP/hold.held" ]; }
