@@ -11,7 +11,7 @@ build='libc6-dev libdevmapper-dev libblkid-dev libjson-c-dev libdeflate-dev libz
 check="$build zlib1g-dev sparse dkms groff-base man-db
 	qemu-system-x86 cpio kmod xz-utils mawk bash jq procps
 	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs
-	nbdkit libnbd-bin nbd-client pigz zstd openssl python3"
+	nbdkit libnbd-bin nbd-client pigz zstd openssl python3 patch"
 debug="$check linux-source-6.1 flex bison bc libelf-dev libssl-dev"
 fuzz="$build clang libclang-rt-14-dev"
 # Any version of these will do, and the newest is installed.

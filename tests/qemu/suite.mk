@@ -2,6 +2,7 @@
 # Tests that need root and device-mapper: tests/vm/*.sh, in virtual machines.
 
 VM_SCRIPTS := $(filter-out tests/vm/lib.sh,$(sort $(wildcard tests/vm/*.sh)))
+LONG_SCRIPTS := $(sort $(wildcard tests/vm/long/*.sh))
 
 # Of a kernel, by the name that tests/qemu/kernel knows it by.
 KERNEL	?= 6.1
@@ -27,6 +28,16 @@ check-debug: setup-debug vm-ready-debug
 	@BUILD=$(BUILD) tests/qemu/count debug $(VM_SCRIPTS)
 	@BUILD=$(BUILD) tests/ktap-sum
 
+.PHONY: check-long check-long-6.1 check-long-6.12
+check-long: setup
+	@rm -rf $(BUILD)/ktap
+	@$(MAKE) --no-print-directory check-long-6.1 check-long-6.12
+	@BUILD=$(BUILD) tests/ktap-sum
+check-long-6.1 check-long-6.12: check-long-%: mutants-%
+	@BUILD=$(BUILD) TE_PASS=$(BUILD)/mutants/$*.ko=te/mutants TE_ENV=TE_MUTANTS=/te/mutants \
+		tests/qemu/run $* $(LONG_SCRIPTS) || :
+	@BUILD=$(BUILD) tests/qemu/count $* $(LONG_SCRIPTS)
+
 vm: vm-ready-$(KERNEL)
 	@BUILD=$(BUILD) tests/qemu/run $(KERNEL) $(SCRIPT)
 
@@ -38,4 +49,5 @@ setup-debug:
 
 ## make check-vm         tests/vm on Debian's 6.1 and 6.12 kernels, booted in QEMU
 ## make check-debug      the same on a debug kernel (KASAN, lockdep, kmemleak), built once
+## make check-long       tests/vm/long: what takes minutes; modules with a fault, which tests must find
 ## make vm               a shell in the guest; KERNEL=6.1|6.12|debug, SCRIPT="tests/vm/x.sh ..."
