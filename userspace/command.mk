@@ -21,7 +21,8 @@ COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words thre
 # Out: a live pool's moment
 COMMAND_SRC += $(addprefix live/, dm dm_table dm_call lock mark record peek mount moment crew watchdog \
 	window pin live undo)
-COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock)
+COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock lvm_change lvm_shape lvm_text \
+	lvm_new lvm_left)
 # ... or any other source
 COMMAND_SRC += $(addprefix source/, image metadata_cache source source_devices source_view \
 	source_any source_options)

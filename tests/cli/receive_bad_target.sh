@@ -206,13 +206,19 @@ a_terminal_is_no_stream() {
 wrong_usage_is_told_so() {
 	for wrong in "" "--metadata new.meta" "--data new.data" \
 		"--metadata new.meta --data new.data extra" \
-		"--metadata new.meta --data new.data --no-such-option"; do
+		"--metadata new.meta --data new.data --no-such-option" \
+		"--metadata new.meta --data new.data --size 1G" \
+		"vg/pool extra" "vg/pool --metadata new.meta" "vg/pool --force" "vg/pool --status" \
+		"vg/pool --checkpoint 1M"; do
 		got=0
 		# shellcheck disable=SC2086
 		"$te" receive $wrong 2>said </dev/null || got=$?
 		[ $got -eq 2 ]
 		has "Usage: thinexport receive" said
 	done
+	fails 2 "--size takes a size such as 20G, not '1X'" "$te" receive --size 1X vg/pool </dev/null
+	fails 2 "--chunk-size takes a size such as 20G, not '0'" "$te" receive --chunk-size 0 vg/p </dev/null
+	fails 2 "pool is no VG/POOL" "$te" receive pool </dev/null
 }
 
 run_tests a_missing_file_is_named \

@@ -3,7 +3,12 @@
 #include "base/child.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/interrupt.h"
 
 #include "unit.h"
 
@@ -108,6 +113,54 @@ static void its_reason_is_the_first_line_that_is_no_warning(void)
 	te_free(child.text);
 }
 
+/* Its caller is killed; the lock that it was given is free when it has ended, and not before. */
+static void a_change_holds_its_lock_to_its_end(void)
+{
+	char path[] = "/tmp/te-lock.XXXXXX";
+	char *argv[] = { "sleep", "1", NULL };
+	int lock = mkostemp(path, O_CLOEXEC), again;
+	struct te_child child;
+	pid_t pid;
+
+	CHECK(lock > 2);
+	pid = fork();
+	if (!pid) {
+		int own = open(path, O_RDWR | O_CLOEXEC);
+
+		flock(own, LOCK_EX);
+		te_child_change(argv, own, &child);
+		_exit(0);
+	}
+	usleep(300000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	again = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(flock(again, LOCK_EX | LOCK_NB));
+	CHECK_EQ(flock(again, LOCK_EX), 0);
+	close(again);
+	close(lock);
+	unlink(path);
+}
+
+/* Neither what comes to us, nor what is typed at the terminal. */
+static void no_signal_ends_a_change(void)
+{
+	char *argv[] = { "sh", "-c", (char *)"sleep 0.3; echo done", NULL };
+	struct te_child child;
+
+	te_interrupt_catch();
+	kill(getpid(), SIGTERM);
+	CHECK(te_interrupted());
+	CHECK_EQ(te_child_change(argv, -1, &child), 0);
+	CHECK_STR(child.text, "done\n");
+	te_free(child.text);
+	CHECK_EQ(te_child_run(argv, 100, &child), -EINTR);
+	argv[2] = (char *)"[ $(ps -o pgid= -p $$) -eq $$ ] && echo apart";
+	CHECK_EQ(te_child_change(argv, -1, &child), 0);
+	CHECK_STR(child.text, "apart\n");
+	te_free(child.text);
+}
+
 UNIT_MAIN(UNIT(its_output_and_status_come_back),
 	  UNIT(it_gets_nothing_to_read_and_no_descriptor),
 	  UNIT(its_words_are_in_english_and_the_rest_of_the_environment_is_ours),
@@ -115,4 +168,6 @@ UNIT_MAIN(UNIT(its_output_and_status_come_back),
 	  UNIT(an_endless_output_is_cut_off),
 	  UNIT(a_program_that_is_not_there_is_told),
 	  UNIT(root_s_programs_are_found_without_a_path),
-	  UNIT(its_reason_is_the_first_line_that_is_no_warning))
+	  UNIT(its_reason_is_the_first_line_that_is_no_warning),
+	  UNIT(a_change_holds_its_lock_to_its_end),
+	  UNIT(no_signal_ends_a_change))

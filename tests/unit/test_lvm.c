@@ -10,7 +10,7 @@ static const char group_json[] =
 "      \"report\": [\n"
 "          {\n"
 "              \"vg\": [\n"
-"                  {\"vg_name\":\"v-g\", \"vg_uuid\":\"vBhckc-nGdw-dxhI-1j0O-svAh-CcJT-eK5m98\", \"vg_exported\":\"0\", \"vg_partial\":\"0\", \"vg_clustered\":\"0\", \"vg_lock_type\":\"\"}\n"
+"                  {\"vg_name\":\"v-g\", \"vg_uuid\":\"vBhckc-nGdw-dxhI-1j0O-svAh-CcJT-eK5m98\", \"vg_exported\":\"0\", \"vg_partial\":\"0\", \"vg_clustered\":\"0\", \"vg_lock_type\":\"\", \"vg_seqno\":\"7\", \"vg_extent_size\":\"8192\", \"vg_free_count\":\"30\", \"vg_mda_free\":\"1015\"}\n"
 "              ]\n"
 "          }\n"
 "      ]\n"
@@ -48,6 +48,10 @@ static void a_group_is_what_vgs_says(void)
 	CHECK_STR(group.name, "v-g");
 	CHECK_STR(group.uuid, "vBhckc-nGdw-dxhI-1j0O-svAh-CcJT-eK5m98");
 	CHECK(!group.exported && !group.partial && !group.clustered && !group.lock_type);
+	CHECK_EQ(group.seqno, 7);
+	CHECK_EQ(group.extent_sectors, 8192);
+	CHECK_EQ(group.free_extents, 30);
+	CHECK_EQ(group.free_text_sectors, 1015);
 	CHECK_EQ(group.nr_lvs, 8);
 	te_lvm_group_exit(&group);
 }
@@ -135,6 +139,7 @@ static void what_is_no_report_is_refused(void)
 	lvs_refused("db-1", "\xff", "not JSON");
 	group_refused("\"vg\": [", "\"vg\": [{},", "just one");
 	group_refused("\"vg_name\":\"v-g\", ", "", "vg_name is missing");
+	group_refused("\"8192\"", "\"0\"", "vg_extent_size of v-g is missing");
 	group_refused("v-g", "..", "vg_name is no name");
 	group_refused("v-g", "a/b", "vg_name is no name");
 	group_refused("\"vg_exported\":\"0\"", "\"vg_exported\":\"yes\"", "neither 0 nor 1");

@@ -15,6 +15,13 @@
 #define FIRST_BYTES	(64u << 10)
 #define WAKE_MS		200		/* a signal may come right before the wait */
 
+/* How it is run. */
+struct way {
+	size_t most;			/* bytes that it may print */
+	bool to_end;			/* whatever signals come */
+	int hold;			/* its standard input; -1: none */
+};
+
 /* What the child finds in its environment, whatever we have. */
 static const char *const settings[] = {
 	"LC_ALL=C",
@@ -53,8 +60,9 @@ static char **make_environment(void)
 }
 
 /* A signal that we hold back or ignore must reach it all the same. */
-static int set_signals(posix_spawnattr_t *attributes)
+static int set_signals(posix_spawnattr_t *attributes, bool apart)
 {
+	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	sigset_t none, all;
 	int err;
 
@@ -65,15 +73,19 @@ static int set_signals(posix_spawnattr_t *attributes)
 	err = posix_spawnattr_setsigmask(attributes, &none);
 	if (!err)
 		err = posix_spawnattr_setsigdefault(attributes, &all);
+	/* In a process group of its own: what is typed at the terminal is not for it. */
+	if (apart)
+		flags |= POSIX_SPAWN_SETPGROUP;
 	if (!err)
-		err = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-							   POSIX_SPAWN_SETSIGDEF);
+		err = posix_spawnattr_setflags(attributes, flags);
 	return err;
 }
 
-static int set_files(posix_spawn_file_actions_t *files, int out, int said)
+static int set_files(posix_spawn_file_actions_t *files, const struct way *way, int out, int said)
 {
-	int err = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0);
+	int err = way->hold < 0 ?
+		posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0) :
+		posix_spawn_file_actions_adddup2(files, way->hold, 0);
 
 	if (!err)
 		err = posix_spawn_file_actions_adddup2(files, out, 1);
@@ -101,7 +113,7 @@ static int spawn_found(pid_t *pid, char *const argv[], const posix_spawn_file_ac
 	return err;
 }
 
-static int spawn(pid_t *pid, char *const argv[], int out, int said)
+static int spawn(pid_t *pid, char *const argv[], const struct way *way, int out, int said)
 {
 	char **environment = make_environment();
 	posix_spawn_file_actions_t files;
@@ -112,9 +124,9 @@ static int spawn(pid_t *pid, char *const argv[], int out, int said)
 		return -ENOMEM;
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attributes);
-	err = set_files(&files, out, said);
+	err = set_files(&files, way, out, said);
 	if (!err)
-		err = set_signals(&attributes);
+		err = set_signals(&attributes, way->to_end);
 	if (!err)
 		err = spawn_found(pid, argv, &files, &attributes, environment);
 	posix_spawnattr_destroy(&attributes);
@@ -170,7 +182,7 @@ static int take_said(int fd, struct te_child *child)
 	return bytes == 0;
 }
 
-static int read_both(int out, int said, size_t most, struct te_child *child)
+static int read_both(int out, int said, const struct way *way, struct te_child *child)
 {
 	struct pollfd waits[] = { { .fd = out, .events = POLLIN },
 				  { .fd = said, .events = POLLIN } };
@@ -178,13 +190,13 @@ static int read_both(int out, int said, size_t most, struct te_child *child)
 	int r;
 
 	while (waits[0].fd >= 0 || waits[1].fd >= 0) {
-		if (te_interrupted())
+		if (!way->to_end && te_interrupted())
 			return -EINTR;
 		if (poll(waits, ARRAY_SIZE(waits), WAKE_MS) < 0 && errno != EINTR)
 			return -errno;
 		/* poll() passes over descriptors below zero. */
 		r = waits[0].fd < 0 || !waits[0].revents ? 0 :
-		    take_text(out, child, &room, most);
+		    take_text(out, child, &room, way->most);
 		if (r < 0)
 			return r;
 		if (r)
@@ -226,7 +238,7 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-int te_child_run(char *const argv[], size_t most, struct te_child *child)
+static int run(char *const argv[], const struct way *way, struct te_child *child)
 {
 	int out[2] = { -1, -1 }, said[2] = { -1, -1 }, err, reap_err;
 	pid_t pid;
@@ -234,12 +246,12 @@ int te_child_run(char *const argv[], size_t most, struct te_child *child)
 	memset(child, 0, sizeof(*child));
 	err = pipe2(out, O_CLOEXEC) || pipe2(said, O_CLOEXEC) ? -errno : 0;
 	if (!err)
-		err = spawn(&pid, argv, out[1], said[1]);
+		err = spawn(&pid, argv, way, out[1], said[1]);
 	if (err)
 		goto close;
 	close_end(&out[1]);
 	close_end(&said[1]);
-	err = read_both(out[0], said[0], most, child);
+	err = read_both(out[0], said[0], way, child);
 	/* First, so that it cannot wait for us to read more. */
 	close_pipe(out);
 	close_pipe(said);
@@ -256,6 +268,20 @@ close:
 		child->bytes = 0;
 	}
 	return err;
+}
+
+int te_child_run(char *const argv[], size_t most, struct te_child *child)
+{
+	const struct way way = { .most = most, .hold = -1 };
+
+	return run(argv, &way, child);
+}
+
+int te_child_change(char *const argv[], int hold, struct te_child *child)
+{
+	const struct way way = { .most = SIZE_MAX, .to_end = true, .hold = hold };
+
+	return run(argv, &way, child);
 }
 
 static char *next_line(char *line)

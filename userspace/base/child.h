@@ -32,6 +32,14 @@ struct te_child {
 int te_child_run(char *const argv[], size_t most, struct te_child *child);
 
 /*
+ * The same for one that changes something and must not be stopped halfway: no signal
+ * to us ends it, not even from the terminal, and all that it prints is taken.  What
+ * `hold` holds, a lock, is held until it has ended, even if we have not lived so
+ * long: it is its standard input, which no program closes.
+ */
+int te_child_change(char *const argv[], int hold, struct te_child *child);
+
+/*
  * The first line of what it said that tells of a failure, without blanks before
  * it, in *child; "" when it said nothing.
  */

@@ -38,3 +38,24 @@ bool te_parse_number(const char *text, char end, u64 most, u64 *number, const ch
 	*rest = text;
 	return *text == end;
 }
+
+bool te_parse_bytes(const char *text, u64 *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *rest = text, *unit;
+	unsigned int shift = 0;
+
+	te_parse_number(text, '\0', 1ULL << 62, bytes, &rest);
+	if (rest == text || !*bytes)
+		return false;
+	if (*rest) {
+		unit = strchr(units, *rest);
+		if (!unit || rest[1])
+			return false;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (*bytes > (1ULL << 62) >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}

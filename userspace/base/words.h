@@ -20,4 +20,7 @@ void te_words_exit(struct te_words *words);
  */
 bool te_parse_number(const char *text, char end, u64 most, u64 *number, const char **rest);
 
+/* Bytes, or K, M, G or T of them (powers of 1024): false when it is not that, or 0. */
+bool te_parse_bytes(const char *text, u64 *bytes);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/listing.h"
 #include "live/lock.h"
 #include "lvm/lvm.h"
+#include "lvm/lvm_left.h"
 #include "live/record.h"
 #include "base/say.h"
 #include "live/undo.h"
@@ -50,7 +51,9 @@ static void begin_json(struct cleaning *cleaning, const struct te_run *run)
 	json_object_object_add(object, "pool", json_object_new_string(run->pool_name));
 	if (run->view[0])
 		json_object_object_add(object, "view", json_object_new_string(run->view));
-	json_object_object_add(object, "started", json_object_new_int64((int64_t)run->started));
+	if (run->started)
+		json_object_object_add(object, "started",
+				       json_object_new_int64((int64_t)run->started));
 	json_object_object_add(object, "acts", cleaning->acts);
 	json_object_array_add(cleaning->runs, object);
 }
@@ -124,10 +127,46 @@ static int clean_unfinished(void *context, const char *pool_name, const char *fi
 	return 0;
 }
 
+/* Of pools that were being received. */
+static void begin_left(void *context, const char *pool)
+{
+	struct cleaning *cleaning = context;
+	struct te_run run = { .view = "" };
+
+	snprintf(run.pool_name, sizeof(run.pool_name), "%s", pool);
+	cleaning->nr_runs++;
+	if (cleaning->runs)
+		begin_json(cleaning, &run);
+}
+
+static void tell_left(void *context, const char *pool, const char *act)
+{
+	struct te_run run = { .view = "" };
+
+	snprintf(run.pool_name, sizeof(run.pool_name), "%s", pool);
+	tell_act(context, &run, act);
+}
+
+/* `path`: only of this "VG/POOL"; NULL: of all. */
+static void clean_left(struct cleaning *cleaning, const char *path)
+{
+	struct te_lvm_left left = {
+		.path = path,
+		.dry = cleaning->undo.dry,
+		.context = cleaning,
+		.begin = begin_left,
+		.tell = tell_left,
+	};
+
+	if (te_lvm_left_remove(&left))
+		cleaning->failed = true;
+}
+
 /* `name`: as the record has it, or whatever else leads to the pool; NULL: all pools. */
 static enum te_exit clean(struct cleaning *cleaning, const char *name)
 {
 	char dm_name[TE_DM_NAME_BYTES];
+	const char *path = NULL;
 	struct te_dm_device pool;
 	int err;
 
@@ -136,6 +175,7 @@ static enum te_exit clean(struct cleaning *cleaning, const char *name)
 	/* Not LVM's word: the group may be gone, and the record has the device's name. */
 	if (name && te_lvm_is_path(name)) {
 		te_lvm_dm_name(name, dm_name);
+		path = name;
 		name = dm_name;
 	}
 	cleaning->pool_name = name;
@@ -145,6 +185,8 @@ static enum te_exit clean(struct cleaning *cleaning, const char *name)
 	err = te_run_each(clean_run, cleaning);
 	if (!err)
 		err = te_run_each_unfinished(clean_unfinished, cleaning);
+	if (!name || path)
+		clean_left(cleaning, path);
 	if (cleaning->runs)
 		print_json(cleaning);
 	else if (!err && !cleaning->failed && !cleaning->nr_runs)
@@ -184,12 +226,13 @@ static enum te_exit run_cleanup(int argc, char **argv)
 const struct te_cmd te_cmd_cleanup = {
 	.verb = "cleanup",
 	.synopsis = "[-n] [--json] [POOL]",
-	.summary = "undo what an interrupted send or view has left in a live pool",
+	.summary = "undo what interrupted runs have left",
 	.help = "\n"
 		"  -n, --dry-run   say what would be done, and do nothing\n"
 		"  --json          say it as one JSON object\n"
 		"\n"
 		"Resumes what stands still, removes devices and snapshots, releases the\n"
-		"metadata snapshot: only what the run's record in /var/lib/thinexport names.\n",
+		"metadata snapshot: only what the run's record in /var/lib/thinexport names.\n"
+		"Removes what a receive into a volume group has left there, which its tag tells.\n",
 	.run = run_cleanup,
 };

@@ -8,6 +8,8 @@
 #include "cmd/cmd.h"
 #include "base/interrupt.h"
 #include "base/listing.h"
+#include "lvm/lvm.h"
+#include "lvm/lvm_new.h"
 #include "base/progress.h"
 #include "receive/receive.h"
 #include "receive/receive_list.h"
@@ -20,6 +22,7 @@ struct options {
 	const char *input;
 	const char *metadata;
 	const char *data;
+	struct te_lvm_new_options lvm;	/* its path, or the two devices */
 	struct te_choice choice;
 	struct te_receive_options receive;
 	bool status;
@@ -27,23 +30,23 @@ struct options {
 	bool json;
 };
 
-/* A number of bytes, with K, M or G for their powers of 1024; or none. */
 static enum te_exit take_window(const char *text, u64 *bytes)
 {
-	static const char units[] = "KMG";
-	const char *rest = "", *unit;
-
 	if (!strcmp(text, "none")) {
 		*bytes = TE_WINDOW_NONE;
 		return TE_EXIT_DONE;
 	}
-	te_parse_number(text, '\0', 1ULL << 33, bytes, &rest);
-	unit = rest != text && *rest ? strchr(units, *rest) : NULL;
-	if (unit)
-		*bytes <<= 10 * (unit - units + 1);
-	if (*bytes && (unit ? !rest[1] : rest != text && !*rest))
+	if (te_parse_bytes(text, bytes))
 		return TE_EXIT_DONE;
 	te_error("--checkpoint takes a size such as 256M, or none, not '%s'", text);
+	return TE_EXIT_USAGE;
+}
+
+static enum te_exit take_size(const char *option, u64 *bytes)
+{
+	if (te_parse_bytes(optarg, bytes))
+		return TE_EXIT_DONE;
+	te_error("%s takes a size such as 20G, not '%s'", option, optarg);
 	return TE_EXIT_USAGE;
 }
 
@@ -65,6 +68,12 @@ static enum te_exit take_option(struct options *options, int c)
 	case 'r':
 		return te_words_add(&options->choice.renames, optarg) ? TE_EXIT_FAILED :
 									TE_EXIT_DONE;
+	case 'S':
+		return take_size("--size", &options->lvm.bytes);
+	case 'M':
+		return take_size("--metadata-size", &options->lvm.metadata_bytes);
+	case 'C':
+		return take_size("--chunk-size", &options->lvm.chunk_bytes);
 	case 't':
 		return te_threads_parse(optarg, &options->receive.threads) ? TE_EXIT_USAGE :
 									    TE_EXIT_DONE;
@@ -90,12 +99,28 @@ static enum te_exit take_option(struct options *options, int c)
 	return TE_EXIT_DONE;
 }
 
+/* The options that go with VG/POOL, and with two devices. */
+static bool is_for_lvm(const struct options *options)
+{
+	return !options->metadata && !options->data && !options->status &&
+	       !options->receive.force && !options->receive.window_bytes;
+}
+
+static bool is_for_devices(const struct options *options)
+{
+	return options->metadata && (options->data || options->status) && !options->lvm.bytes &&
+	       !options->lvm.metadata_bytes && !options->lvm.chunk_bytes;
+}
+
 static enum te_exit parse(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
 		{ "input", required_argument, NULL, 'i' },
 		{ "metadata", required_argument, NULL, 'm' },
 		{ "data", required_argument, NULL, 'd' },
+		{ "size", required_argument, NULL, 'S' },
+		{ "metadata-size", required_argument, NULL, 'M' },
+		{ "chunk-size", required_argument, NULL, 'C' },
 		{ "volume", required_argument, NULL, 'v' },
 		{ "rename", required_argument, NULL, 'r' },
 		{ "threads", required_argument, NULL, 't' },
@@ -114,9 +139,16 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		if (exit != TE_EXIT_DONE)
 			return exit;
 	}
-	if (optind != argc || !options->metadata || (!options->data && !options->status))
+	options->lvm.path = argv[optind];
+	options->lvm.dry = options->dry;
+	if (options->lvm.path ? argc - optind != 1 || !is_for_lvm(options) :
+				!is_for_devices(options))
 		return te_usage(&te_cmd_receive);
-	return TE_EXIT_DONE;
+	if (!options->lvm.path || te_lvm_is_path(options->lvm.path))
+		return TE_EXIT_DONE;
+	te_error("%s is no VG/POOL; devices and files are named by --metadata and --data",
+		 options->lvm.path);
+	return TE_EXIT_USAGE;
 }
 
 static void say_totals(const struct te_receive_totals *totals, double seconds)
@@ -138,19 +170,20 @@ static void say_totals(const struct te_receive_totals *totals, double seconds)
 			te_bytes(totals->unused_bytes));
 }
 
+/* `new`: what the target is to become a pool of, or NULL. */
 static int receive_into(struct options *options, int fd, const char *name,
-			const struct te_target *target)
+			struct te_target *target, struct te_lvm_new *new)
 {
 	struct te_receive_totals totals;
 	int err;
 
-	if (options->dry && target->interrupted) {
-		te_error("%s holds an interrupted receive: --status tells of it", options->metadata);
-		return -EEXIST;
-	}
 	if (options->dry)
 		return te_receive_list(fd, name, target, &options->choice, options->json);
 	err = te_receive(fd, name, target, &options->choice, &options->receive, &totals);
+	if (!err && new) {
+		te_target_close(target);
+		err = te_lvm_new_finish(new);
+	}
 	if (err)
 		return err;
 	if (!options->json) {
@@ -161,12 +194,55 @@ static int receive_into(struct options *options, int fd, const char *name,
 	return te_listing_end() == TE_EXIT_DONE ? 0 : -EIO;
 }
 
-static enum te_exit receive(struct options *options)
+static int receive_devices(struct options *options, int fd, const char *name)
 {
 	struct te_target target;
+	int err = te_target_open(&target, options->metadata, options->data, options->receive.force);
+	bool kept;
+
+	if (err)
+		return err;
+	if (options->dry && target.interrupted) {
+		te_error("%s holds an interrupted receive: --status tells of it", options->metadata);
+		err = -EEXIST;
+	} else {
+		err = receive_into(options, fd, name, &target, NULL);
+	}
+	kept = err && !options->dry && te_checkpoint_is_there(target.metadata.fd);
+	if (err == -EINTR)
+		te_error(kept ? "interrupted while receiving into %s and %s" :
+				"interrupted: nothing was received into %s and %s",
+			 options->metadata, options->data);
+	if (kept)
+		te_note("what has arrived is kept; `thinexport receive --status --metadata %s` tells how to go on",
+			options->metadata);
+	te_target_close(&target);
+	return err;
+}
+
+static int receive_lvm(struct options *options, int fd, const char *name)
+{
+	struct te_target target;
+	struct te_lvm_new *new = te_lvm_new_open(&options->lvm, &target);
+	int err;
+
+	if (!new)
+		return -EIO;
+	/* The volumes are new, and go again when all has not arrived. */
+	options->receive.force = true;
+	options->receive.window_bytes = TE_WINDOW_NONE;
+	err = receive_into(options, fd, name, &target, new);
+	if (err == -EINTR)
+		te_error("interrupted: nothing was received into %s", options->lvm.path);
+	te_target_close(&target);
+	te_lvm_new_close(new);
+	return err;
+}
+
+static enum te_exit receive(struct options *options)
+{
 	const char *name;
 	int fd, err;
-	bool kept;
 
 	if (options->status)
 		return te_receive_status(options->metadata, options->json) ? TE_EXIT_FAILED :
@@ -175,19 +251,8 @@ static enum te_exit receive(struct options *options)
 	fd = te_stream_open(options->input, &name);
 	if (fd < 0)
 		return TE_EXIT_FAILED;
-	err = te_target_open(&target, options->metadata, options->data, options->receive.force);
-	if (!err) {
-		err = receive_into(options, fd, name, &target);
-		kept = err && !options->dry && te_checkpoint_is_there(target.metadata.fd);
-		if (err == -EINTR)
-			te_error(kept ? "interrupted while receiving into %s and %s" :
-					"interrupted: nothing was received into %s and %s",
-				 options->metadata, options->data);
-		if (kept)
-			te_note("what has arrived is kept; `thinexport receive --status --metadata %s` tells how to go on",
-				options->metadata);
-		te_target_close(&target);
-	}
+	err = options->lvm.path ? receive_lvm(options, fd, name) :
+				  receive_devices(options, fd, name);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	return err ? TE_EXIT_FAILED : TE_EXIT_DONE;
@@ -206,11 +271,17 @@ static enum te_exit run(int argc, char **argv)
 
 const struct te_cmd te_cmd_receive = {
 	.verb = "receive",
-	.synopsis = "[OPTION]... --metadata PATH --data PATH",
+	.synopsis = "[OPTION]... VG/POOL | --metadata PATH --data PATH",
 	.summary = "write a stream into a new pool",
-	.help = "  -i, --input FILE     the stream; standard input without it\n"
+	.help = "VG/POOL is made by LVM, in a volume group that is there.\n\n"
+		"  -i, --input FILE     the stream; standard input without it\n"
 		"      --metadata PATH  device, or file, that the new pool's metadata goes to\n"
 		"      --data PATH      device, or file, that its data goes to\n"
+		"      --size SIZE      how large VG/POOL is to be; as the source without it\n"
+		"      --metadata-size SIZE\n"
+		"                       and its metadata; computed without it\n"
+		"      --chunk-size SIZE\n"
+		"                       receives nothing if the stream has another\n"
 		"      --volume ID|NAME receives only this volume; may be repeated\n"
 		"      --rename OLD=NEW gives a volume (ID or NAME) another name, or, when\n"
 		"                       NEW is a number, another device id; may be repeated\n"

@@ -14,7 +14,6 @@
 #include "live/mark.h"
 #include "base/say.h"
 
-#define FOLDER	"/var/lib/thinexport"
 #define SUFFIX	".record"
 #define UNFINISHED	".new"
 #define FORMAT	"1"		/* of the lines; another is refused */
@@ -122,7 +121,7 @@ bool te_run_is_of(const struct te_run *run, const struct te_pool *pool)
 
 static void record_path(const struct te_run *run, const char *suffix, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/%s.%s%s", FOLDER, run->pool_name, run->id, suffix);
+	snprintf(path, PATH_MAX, "%s/%s.%s%s", TE_RECORD_FOLDER, run->pool_name, run->id, suffix);
 }
 
 /* What a rename or unlink did is on disk when the folder is. */
@@ -138,9 +137,9 @@ static int sync_folder(const char *folder)
 	return err;
 }
 
-static int make_folder(void)
+int te_record_make_folder(void)
 {
-	if (!mkdir(FOLDER, 0700))
+	if (!mkdir(TE_RECORD_FOLDER, 0700))
 		return sync_folder("/var/lib");
 	return errno == EEXIST ? 0 : -errno;
 }
@@ -178,7 +177,7 @@ static int save(const struct te_run *run, const char *path, const char *temporar
 	FILE *file;
 	int err;
 
-	err = make_folder();
+	err = te_record_make_folder();
 	if (err)
 		return err;
 	file = fopen(temporary, "wex");
@@ -192,7 +191,7 @@ static int save(const struct te_run *run, const char *path, const char *temporar
 	if (!err && rename(temporary, path))
 		err = -errno;
 	if (!err)
-		err = sync_folder(FOLDER);
+		err = sync_folder(TE_RECORD_FOLDER);
 	if (err)
 		unlink(temporary);
 	return err;
@@ -223,7 +222,7 @@ int te_run_drop(const struct te_run *run)
 	if (unlink(path) && errno != ENOENT)
 		err = -errno;
 	if (!err)
-		err = sync_folder(FOLDER);
+		err = sync_folder(TE_RECORD_FOLDER);
 	if (err)
 		te_error("cannot remove %s: %s", path, strerror(-err));
 	return err;
@@ -345,7 +344,7 @@ static int load(const char *name, struct te_run *run)
 	bool good;
 
 	memset(run, 0, sizeof(*run));
-	snprintf(path, sizeof(path), "%s/%s", FOLDER, name);
+	snprintf(path, sizeof(path), "%s/%s", TE_RECORD_FOLDER, name);
 	file = fopen(path, "re");
 	if (!file) {
 		/* Its run has just ended. */
@@ -382,7 +381,7 @@ static bool ends_in(const char *name, const char *suffix)
 /* The folder's names in order; -errno after one sentence, 0 when there is no folder. */
 static int list_folder(struct dirent ***names)
 {
-	int nr = scandir(FOLDER, names, NULL, alphasort);
+	int nr = scandir(TE_RECORD_FOLDER, names, NULL, alphasort);
 
 	if (nr >= 0)
 		return nr;
@@ -390,7 +389,7 @@ static int list_folder(struct dirent ***names)
 	if (errno == ENOENT)
 		return 0;
 	nr = -errno;
-	te_error("cannot read %s: %s", FOLDER, strerror(errno));
+	te_error("cannot read %s: %s", TE_RECORD_FOLDER, strerror(errno));
 	return nr;
 }
 
@@ -456,7 +455,7 @@ int te_run_drop_unfinished(const char *file)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", FOLDER, file);
+	snprintf(path, sizeof(path), "%s/%s", TE_RECORD_FOLDER, file);
 	if (!unlink(path) || errno == ENOENT)
 		return 0;
 	te_error("cannot remove %s: %s", path, strerror(errno));

@@ -29,6 +29,11 @@
 
 #include "live/dm.h"
 
+#define TE_RECORD_FOLDER	"/var/lib/thinexport"
+
+/* The folder, if it is not there.  0 or -errno. */
+int te_record_make_folder(void);
+
 enum te_run_phase {
 	TE_RUN_WINDOW,
 	TE_RUN_HELD,

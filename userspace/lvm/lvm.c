@@ -165,7 +165,7 @@ static int check_names(const struct te_lvm *lvm, char group[TE_LVM_NAME_BYTES])
 	return 0;
 }
 
-static int check_group(const struct te_lvm_group *group)
+int te_lvm_check_group(const struct te_lvm_group *group)
 {
 	if (group->exported) {
 		te_error("volume group %s is exported: it is meant for another host; `vgimport %s` takes it back",
@@ -177,8 +177,6 @@ static int check_group(const struct te_lvm_group *group)
 			 group->name, group->lock_type ? group->lock_type : "clustered");
 		return -EPERM;
 	}
-	if (group->partial)
-		te_warn("volume group %s: devices of it are missing", group->name);
 	return 0;
 }
 
@@ -190,11 +188,13 @@ static int ask_locked(struct te_lvm *lvm, const char *group)
 		return lock;
 	err = te_lvm_ask_group(&lvm->group, group, lvm->names[0]);
 	if (!err)
-		err = check_group(&lvm->group);
+		err = te_lvm_check_group(&lvm->group);
 	if (!err)
 		err = te_lvm_ask_lvs(&lvm->group);
 	if (lock >= 0)
 		close(lock);
+	if (!err && lvm->group.partial)
+		te_warn("volume group %s: devices of it are missing", group);
 	return err;
 }
 

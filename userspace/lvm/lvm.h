@@ -63,6 +63,9 @@ int te_lvm_again(struct te_lvm *lvm);
 /* The part of te_lvm_open that asks nobody: names against group->lvs. */
 int te_lvm_resolve(struct te_lvm *lvm);
 
+/* A group that is exported or shared is not touched.  -EPERM after one sentence. */
+int te_lvm_check_group(const struct te_lvm_group *group);
+
 /* A volume of the pool, or NULL. */
 const struct te_lvm_lv *te_lvm_find_id(const struct te_lvm *lvm, u32 dev_id);
 const struct te_lvm_lv *te_lvm_find_name(const struct te_lvm *lvm, const char *name);

@@ -13,7 +13,6 @@
 #include "base/interrupt.h"
 #include "base/say.h"
 
-#define FOLDER	"/run/lock/lvm"		/* locking_dir of lvm.conf, unless changed */
 #define TRIES	300			/* of 100 ms */
 
 /* "vg-pool-tpool" is of group vg; a dash of its name is doubled. */
@@ -63,9 +62,9 @@ static int lock_group(const char *group, int kind, const char *wanted)
 	int lock, tries;
 
 	/* Where LVM never ran there is nobody to be kept out. */
-	if (access(FOLDER, F_OK))
+	if (access(TE_LVM_LOCK_FOLDER, F_OK))
 		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/V_%s", FOLDER, group);
+	snprintf(path, sizeof(path), "%s/V_%s", TE_LVM_LOCK_FOLDER, group);
 	for (tries = 0;; tries++) {
 		lock = try_lock(path, kind);
 		if (lock != -EWOULDBLOCK)
@@ -92,6 +91,25 @@ int te_lvm_lock(const struct te_pool *pool)
 	    !group_of(pool->dm.name, group, sizeof(group)))
 		return -ENOENT;
 	return lock_group(group, LOCK_EX, pool->dm.name);
+}
+
+int te_lvm_lock_group(const char *group, const char *wanted)
+{
+	int lock = lock_group(group, LOCK_EX, wanted);
+
+	if (lock == -ENOENT)
+		te_error("%s: there is no folder %s, where LVM keeps its locks", wanted,
+			 TE_LVM_LOCK_FOLDER);
+	return lock;
+}
+
+int te_lvm_wait(const char *group, const char *wanted)
+{
+	int lock = lock_group(group, LOCK_EX, wanted);
+
+	if (lock >= 0)
+		close(lock);
+	return lock < 0 && lock != -ENOENT ? lock : 0;
 }
 
 int te_lvm_lock_shared(const char *group, const char *wanted)

@@ -8,6 +8,8 @@
 
 #include "live/dm.h"
 
+#define TE_LVM_LOCK_FOLDER	"/run/lock/lvm"	/* locking_dir of lvm.conf, unless changed */
+
 /*
  * Locks the group that the pool belongs to: a descriptor, -ENOENT when the pool
  * is not LVM's, or another -errno after one sentence.  Waits for a command that
@@ -16,9 +18,17 @@
 int te_lvm_lock(const struct te_pool *pool);
 
 /*
- * Likewise the group of this name, for who only reads: others may read too.
- * `wanted` is what the user named.
+ * Likewise the group of this name, for who changes it (never -ENOENT without a
+ * sentence), and for who only reads: others may read too.  `wanted` is what the user
+ * named.
  */
+int te_lvm_lock_group(const char *group, const char *wanted);
 int te_lvm_lock_shared(const char *group, const char *wanted);
+
+/*
+ * Until the group is free, right before a command of LVM's that would wait without
+ * end.  0, or -errno after one sentence.
+ */
+int te_lvm_wait(const char *group, const char *wanted);
 
 #endif

@@ -16,7 +16,8 @@
 #define MAX_SECTORS	(1ULL << 54)	/* 2^63 bytes */
 
 const char te_lvm_group_fields[] =
-	"vg_name,vg_uuid,vg_exported,vg_partial,vg_clustered,vg_lock_type";
+	"vg_name,vg_uuid,vg_exported,vg_partial,vg_clustered,vg_lock_type,vg_seqno,"
+	"vg_extent_size,vg_free_count,vg_mda_free";
 const char te_lvm_lv_fields[] =
 	"lv_name,lv_uuid,segtype,lv_size,lv_permissions,lv_skip_activation,lv_time,lv_host,lv_tags,"
 	"origin,pool_lv_uuid,thin_id,transaction_id,lv_metadata_size,chunk_size,discards,zero,"
@@ -239,6 +240,12 @@ static void read_group(struct row *row, struct te_lvm_group *group)
 	group->exported = get_flag(row, "vg_exported");
 	group->partial = get_flag(row, "vg_partial");
 	group->clustered = get_flag(row, "vg_clustered");
+	group->seqno = get_number(row, "vg_seqno", UINT32_MAX);
+	group->extent_sectors = get_number(row, "vg_extent_size", UINT32_MAX);
+	group->free_extents = get_number(row, "vg_free_count", UINT32_MAX);
+	group->free_text_sectors = get_number(row, "vg_mda_free", MAX_SECTORS);
+	if (!group->extent_sectors)
+		wrong(row, "vg_extent_size", "is missing");
 	group->lock_type = get_string(row, "vg_lock_type");
 	if (group->lock_type && !strcmp(group->lock_type, "none")) {
 		free(group->lock_type);

@@ -60,6 +60,10 @@ struct te_lvm_group {
 	bool partial;			/* devices of it are missing */
 	bool clustered;
 	char *lock_type;		/* of lvmlockd, or NULL */
+	u64 seqno;			/* counts its changes */
+	u64 extent_sectors;
+	u64 free_extents;
+	u64 free_text_sectors;		/* by which its text may grow */
 	struct te_lvm_lv *lvs;
 	size_t nr_lvs;
 };

@@ -27,7 +27,7 @@
 
 struct receive {
 	const char *name;		/* of the stream */
-	const struct te_target *target;
+	struct te_target *target;
 	struct te_choice *choice;
 	const struct te_receive_options *options;
 	struct te_receive_totals *totals;
@@ -127,6 +127,9 @@ static int take_catalog(struct receive *receive, const struct te_record *record)
 		return -EOVERFLOW;
 	}
 	err = te_choice_settle(receive->choice, catalog, receive->name);
+	if (!err && receive->target->make)
+		err = receive->target->make(receive->target, &receive->begin, catalog,
+					    receive->choice);
 	if (err)
 		return err;
 	te_room_measure(&room, receive->target, &receive->begin, receive->choice);
@@ -477,7 +480,7 @@ static int receive_stream(struct receive *receive, int fd)
 	return err;
 }
 
-int te_receive(int fd, const char *name, const struct te_target *target,
+int te_receive(int fd, const char *name, struct te_target *target,
 	       struct te_choice *choice, const struct te_receive_options *options,
 	       struct te_receive_totals *totals)
 {

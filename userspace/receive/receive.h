@@ -33,7 +33,7 @@ struct te_receive_options {
  * disk.  Else -errno, after one sentence (none for -EINTR), and no pool, but perhaps a
  * place to go on at (te_target.interrupted tells when it is opened again).
  */
-int te_receive(int fd, const char *name, const struct te_target *target,
+int te_receive(int fd, const char *name, struct te_target *target,
 	       struct te_choice *choice, const struct te_receive_options *options,
 	       struct te_receive_totals *totals);
 

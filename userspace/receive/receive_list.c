@@ -20,7 +20,7 @@ struct prospect {
 	struct te_begin begin;
 	struct te_room room;
 	const struct te_choice *choice;
-	const struct te_target *target;
+	struct te_target *target;
 };
 
 static u64 block_bytes(const struct prospect *prospect)
@@ -198,13 +198,16 @@ static int look(struct prospect *prospect, struct te_stream_reader *reader, cons
 	if (more != 1)
 		return more;
 	err = te_choice_settle(choice, te_stream_catalog(reader), name);
+	if (!err && prospect->target->make)
+		err = prospect->target->make(prospect->target, &prospect->begin,
+					     te_stream_catalog(reader), choice);
 	if (err)
 		return err;
 	te_room_measure(&prospect->room, prospect->target, &prospect->begin, choice);
 	return 0;
 }
 
-int te_receive_list(int fd, const char *name, const struct te_target *target,
+int te_receive_list(int fd, const char *name, struct te_target *target,
 		    struct te_choice *choice, bool json)
 {
 	struct prospect prospect = { .choice = choice, .target = target };

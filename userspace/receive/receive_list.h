@@ -11,7 +11,7 @@
  * it fits, or may fit as far as a pipe's beginning tells; else -errno after one
  * sentence.
  */
-int te_receive_list(int fd, const char *name, const struct te_target *target,
+int te_receive_list(int fd, const char *name, struct te_target *target,
 		    struct te_choice *choice, bool json);
 
 /* After te_receive(): one object on standard output. */

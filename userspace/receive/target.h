@@ -15,10 +15,23 @@ struct te_target_part {
 	bool is_file;
 };
 
+struct te_begin;
+struct te_catalog;
+struct te_choice;
+
 struct te_target {
 	struct te_target_part metadata;
 	struct te_target_part data;
 	bool interrupted;		/* the metadata holds a checkpoint (checkpoint.h) */
+
+	/*
+	 * One that is not there yet: makes and opens it, for the stream that begins so;
+	 * before that it has no descriptors.  NULL: it is open.  0 or -errno after one
+	 * sentence.
+	 */
+	int (*make)(struct te_target *target, const struct te_begin *begin,
+		    const struct te_catalog *catalog, const struct te_choice *choice);
+	void *context;
 };
 
 /*

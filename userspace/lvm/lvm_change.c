@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* LVM's commands that change something, and what of its settings we count on. */
+#include "lvm/lvm_change.h"
+
+#include "base/child.h"
+#include "base/say.h"
+#include "lvm/lvm_lock.h"
+
+#define MOST_BYTES	4096u
+
+int te_lvm_change(const char *const argv[], int hold, const char *what, const char *path)
+{
+	struct te_child child;
+	int err = te_child_change((char *const *)argv, hold, &child);
+
+	if (err) {
+		te_error("%s: cannot %s: `lvm %s`: %s", path, what, argv[1], strerror(-err));
+	} else if (child.status) {
+		te_error("%s: cannot %s: `lvm %s` says: %s", path, what, argv[1],
+			 te_child_reason(&child));
+		err = -EIO;
+	}
+	te_free(child.text);
+	return err;
+}
+
+int te_lvm_check_locks(const char *path)
+{
+	static const char *const argv[] = {
+		"lvm", "lvmconfig", "--typeconfig", "full", "global/locking_dir",
+		"global/use_lvmlockd", NULL,
+	};
+	static const char wanted[] = "locking_dir=\"" TE_LVM_LOCK_FOLDER "\"\nuse_lvmlockd=0\n";
+	struct te_child child;
+	int err = te_child_run((char *const *)argv, MOST_BYTES, &child);
+
+	if (err == -EINTR)
+		return err;
+	if (err == -ENOENT) {
+		te_error("%s: there is no program lvm: install lvm2", path);
+	} else if (err || child.status) {
+		te_error("%s: cannot ask LVM for its settings: `lvm lvmconfig`: %s", path,
+			 err ? strerror(-err) : te_child_reason(&child));
+		err = err ? err : -EIO;
+	} else if (strcmp(child.text, wanted)) {
+		te_error("%s: LVM's locks are not in " TE_LVM_LOCK_FOLDER ", or are lvmlockd's (locking_dir, use_lvmlockd in lvm.conf): the group cannot be kept from others while it is changed",
+			 path);
+		err = -EOPNOTSUPP;
+	}
+	te_free(child.text);
+	return err;
+}

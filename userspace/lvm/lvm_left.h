@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a `receive VG/POOL` that did not end well has left in its group.
+ *
+ * It tells of itself: plain volumes called POOL.thinexport-..., or a pool that was not
+ * finished, all with the tag TE_LVM_NEW_TAG (lvm_shape.h).  Nothing else is touched.
+ * What is removed is asked for under the lock of the pool's name, which a receive
+ * that is at work holds.
+ */
+#ifndef TE_LVM_LEFT_H
+#define TE_LVM_LEFT_H
+
+#include "lvm/lvm.h"
+
+struct te_lvm_left {
+	const char *path;		/* only of this "VG/POOL"; NULL: of all */
+	bool dry;
+	void *context;
+
+	/* Is told of each pool that has left something, and of each thing, first. */
+	void (*begin)(void *context, const char *pool);
+	void (*tell)(void *context, const char *pool, const char *act);
+};
+
+/* 0, also where there is no LVM, or -errno after one sentence. */
+int te_lvm_left_remove(struct te_lvm_left *left);
+
+/* Only of the pool left->path, by who holds its lock. */
+int te_lvm_left_remove_locked(struct te_lvm_left *left, int lock);
+
+/*
+ * Where the group's text, as it was before the pool was put in, is kept until all
+ * is done; with `edited`, the other.
+ */
+void te_lvm_left_text_path(const char *pool, bool edited, char *path, size_t bytes);
+void te_lvm_left_drop_texts(const char *pool);
+
+#endif
