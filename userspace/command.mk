@@ -15,7 +15,8 @@ CORE_SRC := $(CORE_SRC:%=kernel/core/%.c)
 # The verbs
 COMMAND_SRC := thinexport
 COMMAND_SRC += $(addprefix cmd/, usage cmd_send cmd_receive cmd_view cmd_cleanup cmd_info \
-	cmd_verify cmd_dump cmd_passdown)
+	cmd_verify cmd_dump cmd_passdown \
+	cmd_trim)
 # What all of them stand on: messages, signals, progress, listings, threads
 COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words threads child pack write_at)
 # Out: a live pool's moment
@@ -39,7 +40,8 @@ COMMAND_SRC += $(addprefix receive/, choice choice_scan room checkpoint receive_
 COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_store build_state \
 	build_count build_space_map)
 # Space that a pool frees, and the array below it
-COMMAND_SRC += $(addprefix passdown/, sysfs stripe identity shim shim_file shim_status layer create)
+COMMAND_SRC += $(addprefix passdown/, sysfs stripe identity rate shim shim_file shim_status layer \
+	create stack extents discard trim trim_each trim_report)
 # Told and compared
 COMMAND_SRC += $(addprefix show/, dump info info_stream info_source mapping verify_against \
 	verify_report)
@@ -81,7 +83,7 @@ $(BUILD)/thinexport: $(COMMAND_OBJ) $(CORE_OBJ)
 -include $(COMMAND_OBJ:.o=.d) $(CORE_OBJ:.o=.d)
 
 # systemd's, with the command's path put in.
-UNITS := thinexport-passdown.service
+UNITS := thinexport-passdown.service thinexport-trim.service thinexport-trim.timer
 
 .PHONY: command install-command uninstall-command
 command: $(BUILD)/thinexport

@@ -13,6 +13,7 @@ static const struct te_cmd *const verbs[] = {
 	&te_cmd_view,
 	&te_cmd_cleanup,
 	&te_cmd_passdown,
+	&te_cmd_trim,
 	&te_cmd_info,
 	&te_cmd_verify,
 	&te_cmd_dump,

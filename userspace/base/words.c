@@ -59,3 +59,12 @@ bool te_parse_bytes(const char *text, u64 *bytes)
 	*bytes <<= shift;
 	return true;
 }
+
+int te_size_option(const char *option, const char *text, u64 most, u64 *bytes)
+{
+	if (te_parse_bytes(text, bytes) && *bytes <= most)
+		return 0;
+	te_error("%s takes bytes, as 4096, 192K or 1G, up to %s, not '%s'", option, te_bytes(most),
+		 text);
+	return -EINVAL;
+}

@@ -23,4 +23,7 @@ bool te_parse_number(const char *text, char end, u64 most, u64 *number, const ch
 /* Bytes, or K, M, G or T of them (powers of 1024): false when it is not that, or 0. */
 bool te_parse_bytes(const char *text, u64 *bytes);
 
+/* The same of an option, up to `most`.  -EINVAL after one sentence. */
+int te_size_option(const char *option, const char *text, u64 most, u64 *bytes);
+
 #endif

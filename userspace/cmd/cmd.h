@@ -19,7 +19,8 @@ struct te_cmd {
 };
 
 extern const struct te_cmd te_cmd_send, te_cmd_receive, te_cmd_info, te_cmd_verify,
-	te_cmd_dump, te_cmd_view, te_cmd_cleanup, te_cmd_passdown;
+	te_cmd_dump, te_cmd_view, te_cmd_cleanup, te_cmd_passdown,
+	te_cmd_trim;
 
 /* Says how the verb is used, on stderr, and returns TE_EXIT_USAGE. */
 enum te_exit te_usage(const struct te_cmd *cmd);

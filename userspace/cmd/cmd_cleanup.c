@@ -231,8 +231,8 @@ const struct te_cmd te_cmd_cleanup = {
 		"  -n, --dry-run   say what would be done, and do nothing\n"
 		"  --json          say it as one JSON object\n"
 		"\n"
-		"Resumes what stands still, removes devices and snapshots, releases the\n"
-		"metadata snapshot: only what the run's record in /var/lib/thinexport names.\n"
+		"Resumes what stands still, ends guards, removes devices and snapshots, releases\n"
+		"the metadata snapshot: only what the run's record in /var/lib/thinexport names.\n"
 		"Removes what a receive into a volume group has left there, which its tag tells.\n",
 	.run = run_cleanup,
 };

@@ -15,24 +15,16 @@
 
 #define MOST_STRIPE	(1u << 30)	/* what the target takes */
 
-/* Bytes, also in K, M or G of 1024. */
 static enum te_exit take_stripe(const char *text, u32 *sectors)
 {
-	static const char units[] = "KMG";
-	const char *rest = text, *unit;
-	u64 bytes = 0;
+	u64 bytes;
 
-	te_parse_number(text, '\0', MOST_STRIPE, &bytes, &rest);
-	if (*text >= '0' && *text <= '9' && (!*rest || !rest[1])) {
-		unit = *rest ? strchr(units, *rest) : NULL;
-		if (unit)
-			bytes <<= 10 * (unit - units + 1);
-		if ((!*rest || unit) && bytes && bytes <= MOST_STRIPE && bytes % 4096 == 0) {
-			*sectors = (u32)(bytes >> 9);
-			return TE_EXIT_DONE;
-		}
-	}
-	te_error("--stripe takes bytes, a multiple of 4096 up to 1G (192K, say), not '%s'", text);
+	if (te_size_option("--stripe", text, MOST_STRIPE, &bytes))
+		return TE_EXIT_USAGE;
+	*sectors = (u32)(bytes >> 9);
+	if (bytes % 4096 == 0)
+		return TE_EXIT_DONE;
+	te_error("--stripe %s is not a multiple of 4096", text);
 	return TE_EXIT_USAGE;
 }
 

@@ -78,6 +78,8 @@ static void say_window(const struct te_live *live, const struct te_window_result
 
 	switch (result->failed) {
 	case TE_WINDOW_NONE:
+	case TE_WINDOW_GUARD:
+	case TE_WINDOW_LOOK:
 		break;
 	case TE_WINDOW_PREPARE:
 		te_error("%s: cannot prepare to freeze the pool: %s", pool, why);

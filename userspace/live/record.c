@@ -63,6 +63,7 @@ void te_run_exit(struct te_run *run)
 {
 	free(run->volumes);
 	free(run->suspends);
+	free(run->guards);
 	memset(run, 0, sizeof(*run));
 }
 
@@ -164,6 +165,9 @@ static void write_lines(FILE *file, const struct te_run *run)
 		fprintf(file, "held_root %llu\n", (unsigned long long)run->held_root);
 	for (i = 0; i < run->nr_suspends; i++)
 		fprintf(file, "suspend %u:%u\n", run->suspends[i][0], run->suspends[i][1]);
+	for (i = 0; i < run->nr_guards; i++)
+		fprintf(file, "guard %u:%u %s\n", run->guards[i].major, run->guards[i].minor,
+			run->guards[i].name);
 	for (i = 0; i < run->nr_volumes; i++) {
 		volume = &run->volumes[i];
 		fprintf(file, "snapshot %u of %u sectors %llu name %s\n", volume->snap_id,
@@ -253,6 +257,23 @@ static bool take_suspend(struct te_run *run, const char *value)
 	return sscanf(value, "%u:%u", &pair[0], &pair[1]) == 2;
 }
 
+static bool take_guard(struct te_run *run, const char *value)
+{
+	struct te_run_guard *more, *guard;
+	int end = 0;
+
+	more = realloc(run->guards, (run->nr_guards + 1) * sizeof(*more));
+	if (!more)
+		return false;
+	run->guards = more;
+	guard = &more[run->nr_guards++];
+	memset(guard, 0, sizeof(*guard));
+	if (sscanf(value, "%u:%u %n", &guard->major, &guard->minor, &end) != 2 || !end)
+		return false;
+	return (size_t)snprintf(guard->name, sizeof(guard->name), "%s", value + end) <
+	       sizeof(guard->name);
+}
+
 static bool take_snapshot(struct te_run *run, const char *value)
 {
 	struct te_run_volume *more, *volume;
@@ -300,6 +321,8 @@ static bool take_line(struct te_run *run, const char *word, const char *value)
 		return sscanf(value, "%u:%u", &run->pool_major, &run->pool_minor) == 2;
 	if (!strcmp(word, "suspend"))
 		return take_suspend(run, value);
+	if (!strcmp(word, "guard"))
+		return take_guard(run, value);
 	if (!strcmp(word, "snapshot"))
 		return take_snapshot(run, value);
 	if (sscanf(value, "%llu%n", &number, &end) != 1 || value[end])

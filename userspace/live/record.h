@@ -5,7 +5,7 @@
  *
  *	/var/lib/thinexport/<pool>.<id>.record
  *
- * A run is a send, or a view from its opening to its closing.  Its record is
+ * A run is a send, a trim, or a view from its opening to its closing.  Its record is
  * written three times, each time whole, under a temporary name, synced, renamed
  * into place, and its folder synced:
  *
@@ -47,6 +47,12 @@ struct te_run_volume {
 	char name[TE_DM_NAME_BYTES];	/* dm name, "" when not active */
 };
 
+/* A passdown whose guard a trim's window begins. */
+struct te_run_guard {
+	u32 major, minor;
+	char name[TE_DM_NAME_BYTES];
+};
+
 struct te_run {
 	char id[17];			/* random, hex; also the last part of our uuids */
 	char view[TE_DM_NAME_BYTES];	/* name of the view's device, "" for a send */
@@ -63,6 +69,8 @@ struct te_run {
 	size_t nr_volumes;
 	u32 (*suspends)[2];		/* major, minor of what the window suspends singly */
 	size_t nr_suspends;
+	struct te_run_guard *guards;	/* a trim's, which has no volumes */
+	size_t nr_guards;
 };
 
 /* A new run of this pool: id, boot id, pid and time are filled in. */

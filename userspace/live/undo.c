@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "live/lock.h"
 #include "live/mark.h"
 #include "live/peek.h"
 #include "base/say.h"
+#include "passdown/shim.h"
 
 struct undoing {
 	const struct te_run *run;
@@ -120,6 +122,42 @@ static void remove_devices(struct undoing *at)
 	for (i = 0; i < at->run->nr_volumes; i++) {
 		te_run_pin_uuid(at->run, at->run->volumes[i].snap_id, uuid);
 		remove_device(at, uuid);
+	}
+}
+
+static void end_guard(struct undoing *at, const struct te_run_guard *guard)
+{
+	struct te_dm_device device;
+	struct te_shim shim;
+	int err;
+
+	if (te_dm_find_number(guard->major, guard->minor, &device) ||
+	    strcmp(device.name, guard->name) || te_shim_read(&device, &shim) <= 0 ||
+	    !shim.guarded || !act(at, "end the guard of %s", device.name))
+		return;
+	err = te_shim_guard_end(&shim);
+	if (err && err != -ENOENT) {
+		te_error("%s: its guard cannot be ended: %s", device.name, strerror(-err));
+		failed(at, err);
+	}
+}
+
+/* Its maker has the passdowns' locks; for a dead one they are taken. */
+static void end_guards(struct undoing *at)
+{
+	size_t nr = at->undo->known ? at->undo->nr_guards : at->run->nr_guards, i;
+	int lock;
+
+	if (!te_run_same_boot(at->run))
+		return;
+	for (i = 0; i < nr; i++) {
+		lock = at->undo->known ? -1 : te_lock_pool(at->run->guards[i].name);
+		if (at->undo->known || lock >= 0)
+			end_guard(at, &at->run->guards[i]);
+		else
+			failed(at, lock);
+		if (lock >= 0)
+			te_unlock_pool(lock);
 	}
 }
 
@@ -240,6 +278,7 @@ static void undo_in_pool(struct undoing *at)
 	if (at->undo->known ? at->undo->suspended :
 	    at->run->phase == TE_RUN_WINDOW && te_run_same_boot(at->run))
 		resume_all(at);
+	end_guards(at);
 	remove_devices(at);
 	if (at->err)
 		return;

@@ -5,6 +5,7 @@
  *
  *	resume what the window left suspended	(only a run that died in its window,
  *						 in this very boot)
+ *	end the guards				a trim's: nothing is discarded any more
  *	remove the view, then the pins		by uuid
  *	release the metadata snapshot
  *	delete the snapshots
@@ -19,7 +20,8 @@
  * metadata snapshot is, when in it every volume's tree has the same root as its
  * snapshot's, which only the moment of the window had, and when it lies in the
  * recorded block or, in a record from before the window, the mark says that it was
- * taken.  What is not proved to be the run's is left and told of.
+ * taken.  A guard is the run's when its passdown's lock is free: a trim that wants
+ * a passdown takes its lock, and begins nothing where a record names it.  What is not proved to be the run's is left and told of.
  */
 #ifndef TE_UNDO_H
 #define TE_UNDO_H
@@ -30,6 +32,7 @@ struct te_undo {
 	/* What its maker knows; otherwise it is found out. */
 	bool known;
 	size_t nr_snaps;		/* of run->volumes, the first ones exist */
+	size_t nr_guards;		/* of run->guards, the first ones are on */
 	bool reserved;			/* the metadata snapshot is the run's */
 	bool suspended;			/* the window could not resume all */
 

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <thinexport/target.h>
+#include <thinexport/thin_disk.h>
 #include "live/crew.h"
 #include "live/mark.h"
 #include "live/watchdog.h"
@@ -20,19 +22,22 @@ struct window {
 	struct te_dm_call suspend_pool;
 	struct te_dm_call reserve;
 	struct te_dm_call *suspends;	/* thins, in order */
+	struct te_dm_call *guards;
 	struct te_dm_call *snaps;
+	const struct te_window_look *look;
 	int *errs;			/* of the suspends that the crew does */
 	struct te_crew *crew;		/* NULL when no thin is mounted */
 	size_t nr_mounted;
 	size_t nr_thins;
+	size_t nr_guards;
 	size_t nr_snaps;
 	bool still;
-	struct te_dm_call calls[];	/* resumes, then suspends, then snaps; then errs */
+	struct te_dm_call calls[];	/* resumes, suspends, guards, snaps; then errs */
 };
 
 static size_t window_bytes(const struct te_window_request *request)
 {
-	size_t nr = 1 + 2 * request->nr_thins + request->nr_snaps;
+	size_t nr = 1 + 2 * request->nr_thins + request->nr_guards + request->nr_snaps;
 
 	return sizeof(struct window) + nr * sizeof(struct te_dm_call) +
 	       request->nr_mounted * sizeof(int);
@@ -48,7 +53,10 @@ static void fill(struct window *window, const struct te_window_request *request)
 	window->nr_thins = request->nr_thins;
 	window->nr_snaps = request->nr_snaps;
 	window->suspends = resumes + 1 + request->nr_thins;
-	window->snaps = window->suspends + request->nr_thins;
+	window->nr_guards = request->nr_guards;
+	window->look = request->look;
+	window->guards = window->suspends + request->nr_thins;
+	window->snaps = window->guards + request->nr_guards;
 	window->errs = (int *)(window->snaps + request->nr_snaps);
 	window->nr_mounted = request->nr_mounted;
 	window->watch.resumes = resumes;
@@ -64,6 +72,8 @@ static void fill(struct window *window, const struct te_window_request *request)
 		/* The last to be suspended is the first to be resumed. */
 		te_dm_call_resume(&resumes[request->nr_thins - i], request->thins[i]);
 	}
+	for (i = 0; i < request->nr_guards; i++)
+		te_dm_call_message(&window->guards[i], request->guards[i], TE_MESSAGE_GUARD_BEGIN);
 	for (i = 0; i < request->nr_snaps; i++) {
 		snprintf(message, sizeof(message), "create_snap %u %u", request->snaps[i].snap_id,
 			 request->snaps[i].dev_id);
@@ -104,6 +114,8 @@ static bool step(struct window *window, const struct te_dm_call *call, enum te_w
 		return fail(result, what, index, err);
 	if (what == TE_WINDOW_SNAP)
 		result->nr_created = index + 1;
+	if (what == TE_WINDOW_GUARD)
+		result->nr_guarded = index + 1;
 	if (what == TE_WINDOW_RESERVE)
 		result->reserved = true;
 	return in_time(window, result);
@@ -122,6 +134,18 @@ static bool suspend_mounted(struct window *window, struct te_window_result *resu
 	return in_time(window, result);
 }
 
+static bool look(const struct window *window, struct te_window_result *result)
+{
+	ssize_t bytes;
+
+	if (!window->look)
+		return true;
+	bytes = pread(window->look->fd, window->look->block, THIN_METADATA_BLOCK_BYTES, 0);
+	if (bytes == THIN_METADATA_BLOCK_BYTES)
+		return true;
+	return fail(result, TE_WINDOW_LOOK, 0, bytes < 0 ? -errno : -EIO);
+}
+
 static void take_moment(struct window *window, struct te_window_result *result)
 {
 	int open = TE_MOMENT_OPEN;
@@ -135,6 +159,9 @@ static void take_moment(struct window *window, struct te_window_result *result)
 	if (!window->still &&
 	    !step(window, &window->suspend_pool, TE_WINDOW_SUSPEND_POOL, 0, result))
 		return;
+	for (i = 0; i < window->nr_guards; i++)
+		if (!step(window, &window->guards[i], TE_WINDOW_GUARD, i, result))
+			return;
 	for (i = 0; i < window->nr_snaps; i++)
 		if (!step(window, &window->snaps[i], TE_WINDOW_SNAP, i, result))
 			return;
@@ -142,6 +169,8 @@ static void take_moment(struct window *window, struct te_window_result *result)
 	if (!step(window, &window->reserve, TE_WINDOW_RESERVE, 0, result))
 		return;
 	atomic_store(window->mark, TE_MARK_RESERVED);
+	if (!look(window, result))
+		return;
 	if (!atomic_compare_exchange_strong(&window->watch.moment, &open, TE_MOMENT_TAKEN))
 		fail(result, TE_WINDOW_LATE, 0, -ETIMEDOUT);
 }

@@ -4,6 +4,7 @@
  *
  *	suspend each open thin     file systems on them frozen, their I/O done
  *	suspend the pool           all its other thins with it
+ *	guard_begin ...            to each passdown, for a trim (passdown/trim.h)
  *	create_snap ...            one for each chosen volume
  *	reserve_metadata_snap
  *	resume the pool, then the thins
@@ -50,6 +51,12 @@ struct te_window_snap {
 	u32 snap_id;			/* of the snapshot to be made */
 };
 
+/* A trim's look at the superblock while nothing changes it. */
+struct te_window_look {
+	int fd;				/* the metadata device, O_DIRECT */
+	void *block;			/* 4 KiB, aligned */
+};
+
 struct te_window_request {
 	dev_t pool;
 	const dev_t *thins;		/* to be suspended by themselves, in this order */
@@ -60,6 +67,9 @@ struct te_window_request {
 	u32 limit_ms;
 	bool still;			/* nobody can write to them: nothing is suspended */
 	_Atomic int *mark;		/* mark.h; set as the metadata snapshot is taken */
+	const dev_t *guards;		/* passdown devices */
+	size_t nr_guards;
+	const struct te_window_look *look;	/* or NULL */
 };
 
 enum te_window_step {
@@ -67,8 +77,10 @@ enum te_window_step {
 	TE_WINDOW_PREPARE,		/* nothing was suspended */
 	TE_WINDOW_SUSPEND_THIN,
 	TE_WINDOW_SUSPEND_POOL,
+	TE_WINDOW_GUARD,
 	TE_WINDOW_SNAP,
 	TE_WINDOW_RESERVE,
+	TE_WINDOW_LOOK,
 	TE_WINDOW_LATE,			/* the watchdog ended it: no moment */
 };
 
@@ -76,8 +88,9 @@ enum te_window_step {
 struct te_window_result {
 	enum te_window_step failed;
 	int err;			/* of the failed step */
-	size_t index;			/* of the thin or snap it was about */
+	size_t index;			/* of the thin, guard or snap it was about */
 	size_t nr_created;		/* snaps that exist now, the first ones asked for */
+	size_t nr_guarded;		/* guards that are on now, likewise */
 	bool reserved;			/* the metadata snapshot exists and is ours */
 	int resume_err;			/* something could not be resumed */
 	u64 us;				/* from the first suspend to the last resume; 0: still */

@@ -3,11 +3,11 @@
 #include "passdown/shim.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/interrupt.h"
 #include "base/say.h"
 #include "live/dm_table.h"
+#include "passdown/rate.h"
 #include "passdown/stripe.h"
 
 /*
@@ -130,23 +130,6 @@ int te_shim_each(int (*each)(void *context, const struct te_shim *shim), void *c
 	return te_dm_each(visit_device, &visit);
 }
 
-/* So many bytes since `start` are as many as the rate allows. */
-static void keep_rate(u64 rate, u64 bytes, const struct timespec *start)
-{
-	struct timespec now;
-	double ahead;
-
-	if (!rate)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ahead = (double)bytes / (double)rate - (double)(now.tv_sec - start->tv_sec) -
-		(double)(now.tv_nsec - start->tv_nsec) / 1e9;
-	if (ahead > 0)
-		nanosleep(&(struct timespec){ .tv_sec = (time_t)ahead,
-					      .tv_nsec = (long)((ahead - (double)(time_t)ahead) *
-								1e9) }, NULL);
-}
-
 static int flush_some(const struct te_shim *shim, u64 stripes, struct te_shim_flush *flush,
 		      u64 *passed)
 {
@@ -181,13 +164,13 @@ int te_shim_flush(const struct te_shim *shim, struct te_shim_flush *flush)
 	u64 stripe_bytes = te_shim_stripe_bytes(shim, 1), batch, passed;
 	u64 bytes = flush->most_rate && flush->most_rate < BATCH_BYTES ? flush->most_rate :
 									BATCH_BYTES;
-	struct timespec start;
+	struct te_rate rate;
 	char array[32];
 	int err;
 
 	batch = bytes > stripe_bytes ? bytes / stripe_bytes : 1;
 	flush->due_stripes = shim->due_stripes;
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	te_rate_start(&rate, flush->most_rate);
 	do {
 		if (te_interrupted())
 			return -EINTR;
@@ -199,8 +182,7 @@ int te_shim_flush(const struct te_shim *shim, struct te_shim_flush *flush)
 		err = flush_some(shim, batch, flush, &passed);
 		if (err)
 			return err;
-		keep_rate(flush->most_rate, te_shim_stripe_bytes(shim, flush->passed_stripes),
-			  &start);
+		te_rate_add(&rate, te_shim_stripe_bytes(shim, passed));
 	} while (passed && !flush->failed_passes);
 	return 0;
 }

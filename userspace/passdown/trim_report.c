@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What came of a trim, for people and as JSON. */
+#include "passdown/trim_report.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "base/listing.h"
+#include "base/say.h"
+
+static void line(const char *what, u64 bytes, const char *behind)
+{
+	printf("  %-8s %9s   %s\n", what, te_bytes(bytes), behind);
+}
+
+void te_trim_print(const struct te_trim_report *report, bool dry)
+{
+	char text[120];
+
+	printf("%.60s: %s, %s in use\n", report->pool, te_bytes(report->size),
+	       te_bytes(report->used));
+	line("free", report->free, "no volume has it");
+	if (report->beside) {
+		snprintf(text, sizeof(text), "of it on no passdown, but on %.40s: left",
+			 report->barrier);
+		line("beside", report->beside, text);
+	}
+	line("stripes", report->stripes, "of it whole stripes; less than one cannot go down");
+	if (dry)
+		return;
+	line("sent", report->sent, "discarded");
+	line("written", report->written, "of it left out: written meanwhile");
+	line("passed", report->passed, "taken by what is below");
+	if (report->due)
+		line("due", report->due, "whole stripes that it has not taken");
+	if (report->window_us)
+		printf("  The pool stood still for %.1f ms.\n", (double)report->window_us / 1000);
+	if (!report->complete)
+		printf("  Ended early.\n");
+}
+
+static void add(struct json_object *to, const char *name, u64 number)
+{
+	json_object_object_add(to, name, json_object_new_int64((int64_t)number));
+}
+
+void te_trim_json(const struct te_trim_report *report, bool dry)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "pool", json_object_new_string(report->pool));
+	json_object_object_add(object, "done", json_object_new_boolean(!dry && report->complete));
+	add(object, "size_bytes", report->size);
+	add(object, "used_bytes", report->used);
+	add(object, "free_bytes", report->free);
+	add(object, "beside_bytes", report->beside);
+	add(object, "stripes_bytes", report->stripes);
+	if (!dry) {
+		add(object, "sent_bytes", report->sent);
+		add(object, "written_bytes", report->written);
+		add(object, "passed_bytes", report->passed);
+		add(object, "due_bytes", report->due);
+		add(object, "failed_passes", report->failed_passes);
+		add(object, "window_us", report->window_us);
+	}
+	te_listing_json(object);
+}
