@@ -152,7 +152,8 @@ after_the_array_all_above_comes_up_by_itself() {
 	vgchange -q -ay --config "$config" vg
 	holds /dev/vg/v 7
 	blkdiscard /dev/vg/v
-	wait_for 10 [ "$(field p passed_bytes)" -gt 0 ]
+	passed_some() { [ "$(field p passed_bytes)" -gt 0 ]; }
+	wait_for 10 passed_some
 	fails_with 'is in use' thinexport passdown remove p
 	vgremove -q -ff -y --config "$config" vg
 	thinexport passdown remove p
