@@ -38,7 +38,7 @@ end() {
 a_second_sender_is_refused_with_the_first_one_s_pid() {
 	begin
 	hold_sender --direct p
-	refused "p: another thinexport is at work on it \(process $te_sender\)" p
+	refused "p: another thinexport is at work on this pool \(process $te_sender\)" p
 	fails_with 'another thinexport is at work' thinexport cleanup p
 	fails_with 'another thinexport is at work' thinexport view open p seen ||
 		grep -q "no target 'thinexport'" "$TE_TMP/said"

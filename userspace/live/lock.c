@@ -23,7 +23,7 @@ static void name_owner(int fd, const char *pool_name)
 
 	if (bytes > 0)
 		owner[strcspn(owner, "\n")] = '\0';
-	te_error("%s: another thinexport is at work on it (process %s); wait for it or end it",
+	te_error("%s: another thinexport is at work on this pool (process %s); wait for it or end it",
 		 pool_name, owner[0] ? owner : "unknown");
 }
 
