@@ -43,3 +43,7 @@ lvm_snapshot() {
 lv_field() {
 	lvs --noheadings --nosuffix --units s -o "$2" "$1" | tr -d ' '
 }
+
+# What a stream tells of its pool, and the names of its volumes in one line.
+catalog() { thinexport dump --json "$1" | jq -c 'select(.kind == "CATALOG") | .catalog'; }
+names() { catalog "$1" | jq -r '.volumes[].name' | sort | tr '\n' ' '; }

@@ -36,9 +36,6 @@ end_changed() {
 	te_drop_group v-g
 }
 
-catalog() { thinexport dump --json "$1" | jq -c 'select(.kind == "CATALOG") | .catalog'; }
-names() { catalog "$1" | jq -r '.volumes[].name' | sort | tr '\n' ' '; }
-
 # What the catalog tells of a volume must be what lvs tells: told_as_lvs STREAM NAME
 told_as_lvs() {
 	catalog "$1" | jq -r --arg name "$2" '.volumes[] | select(.name == $name) |
