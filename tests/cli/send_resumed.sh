@@ -147,12 +147,6 @@ what_is_no_stream_is_refused_and_stays() {
 	"$te" verify whole
 }
 
-a_live_pool_is_refused_before_it_is_frozen() {
-	fails 1 "a live pool's moment ends with its send" "$te" send --resumable -o f some-pool
-	[ ! -e f.part ]
-	fails 1 "a live pool's moment ends with its send" "$te" send --resume te1-x some-pool
-}
-
 an_existing_file_is_kept_without_force() {
 	echo old >f
 	head -c 100000 whole >f.part
@@ -170,5 +164,4 @@ run_tests it_goes_on_from_any_frame_and_from_inside_any \
 	a_killed_send_leaves_its_part_and_the_next_finishes_it \
 	another_source_is_refused_and_the_part_stays \
 	what_is_no_stream_is_refused_and_stays \
-	a_live_pool_is_refused_before_it_is_frozen \
 	an_existing_file_is_kept_without_force

@@ -9,7 +9,7 @@ if ls $te_records/*.record >/dev/null 2>&1; then
 	skip_all "there are records in $te_records, of other runs"
 fi
 later te_forget_records
-te_forget_records() { rm -f $te_records/*.record /run/thinexport/*.window; }
+te_forget_records() { rm -f $te_records/*.record $te_records/*.catalog /run/thinexport/*.window; }
 
 # Two volumes with contents: p, v0, v1.
 small_pool() { # small_pool NAME

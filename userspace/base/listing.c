@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/say.h"
 
@@ -14,6 +15,14 @@ void te_listing_json(struct json_object *object)
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
 						    JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
+}
+
+void te_listing_time(u64 seconds, char text[TE_LISTING_TIME_BYTES])
+{
+	time_t time = (time_t)seconds;
+	struct tm parts = { 0 };
+
+	strftime(text, TE_LISTING_TIME_BYTES, "%Y-%m-%d %H:%M", localtime_r(&time, &parts));
 }
 
 enum te_exit te_listing_end(void)

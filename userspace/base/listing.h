@@ -3,12 +3,17 @@
 #ifndef TE_LISTING_H
 #define TE_LISTING_H
 
+#include "core/seam.h"
 #include "cmd/cmd.h"
 
 struct json_object;
 
 /* One line of JSON, and its object let go of. */
 void te_listing_json(struct json_object *object);
+
+/* A time in seconds since 1970, for a person. */
+#define TE_LISTING_TIME_BYTES	32
+void te_listing_time(u64 seconds, char text[TE_LISTING_TIME_BYTES]);
 
 /* All of it is out, and TE_EXIT_DONE; or one sentence and TE_EXIT_FAILED. */
 enum te_exit te_listing_end(void);

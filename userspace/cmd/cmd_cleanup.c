@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/listing.h"
 #include "live/lock.h"
+#include "live/pending.h"
 #include "lvm/lvm.h"
 #include "lvm/lvm_left.h"
 #include "live/record.h"
@@ -15,15 +16,17 @@
 #include "live/undo.h"
 #include "base/utf8.h"
 
-/* Of a line of 80 columns, behind "would ". */
+/* Of a line of 80 columns: behind "would ", and beside a stream's id. */
 #define ACT_COLUMNS	74u
+#define POOL_COLUMNS	26u
 
 struct cleaning {
-	const char *pool_name;		/* only of this pool, or NULL */
+	const char *only;		/* name of a pool, or id of a pending stream; or NULL */
+	bool pending;			/* drop pending sends, and nothing else */
 	struct te_undo undo;
 	struct json_object *runs;	/* --json: what is told, by run; else NULL */
 	struct json_object *acts;	/* of the run that is being undone */
-	size_t nr_runs;			/* undone, or to be */
+	size_t nr_runs;			/* undone, or to be; or pending, and told of */
 	bool failed;
 };
 
@@ -54,6 +57,14 @@ static void begin_json(struct cleaning *cleaning, const struct te_run *run)
 	if (run->started)
 		json_object_object_add(object, "started",
 				       json_object_new_int64((int64_t)run->started));
+	if (run->phase == TE_RUN_PENDING) {
+		json_object_object_add(object, "stream_id", json_object_new_string(run->stream));
+		json_object_object_add(object, "stays", json_object_new_boolean(!cleaning->pending));
+		json_object_object_add(object, "snapshots",
+				       json_object_new_uint64(run->nr_volumes));
+		json_object_object_add(object, "most_bytes",
+				       json_object_new_uint64(run->most_bytes));
+	}
 	json_object_object_add(object, "acts", cleaning->acts);
 	json_object_array_add(cleaning->runs, object);
 }
@@ -77,6 +88,42 @@ static bool stays(const struct te_run *run)
 	return true;
 }
 
+static void tell_pending(const struct cleaning *cleaning, const struct te_run *run)
+{
+	const char *plural = run->nr_volumes == 1 ? "" : "s";
+	char *pool, started[TE_LISTING_TIME_BYTES];
+
+	if (cleaning->runs)
+		return;
+	if (!cleaning->undo.dry) {
+		te_note("%s: the send of stream %s is pending and stays, with %zu snapshot%s that may come to hold %s; `thinexport cleanup --pending %s` drops it",
+			run->pool_name, run->stream, run->nr_volumes, plural,
+			te_bytes(run->most_bytes), run->stream);
+		return;
+	}
+	pool = te_utf8_printable(run->pool_name, POOL_COLUMNS);
+	te_listing_time(run->started, started);
+	printf("stream %s of %s is pending\n  since %s, with %zu snapshot%s that may come to hold %s\n",
+	       run->stream, pool ? pool : "", started, run->nr_volumes, plural,
+	       te_bytes(run->most_bytes));
+	te_free(pool);
+}
+
+/* Dropped it becomes an ordinary run first: one who is killed here leaves that. */
+static int clean_pending(struct cleaning *cleaning, struct te_run *run)
+{
+	struct te_undo undo = cleaning->undo;
+	int err = 0;
+
+	if (!cleaning->pending) {
+		tell_pending(cleaning, run);
+		undo.devices_only = true;
+	} else if (!undo.dry) {
+		err = te_pending_end(run);
+	}
+	return err ? err : te_undo_run(run, &undo);
+}
+
 static int clean_locked(struct cleaning *cleaning, const struct te_run *run)
 {
 	struct te_run fresh;
@@ -88,10 +135,19 @@ static int clean_locked(struct cleaning *cleaning, const struct te_run *run)
 		cleaning->nr_runs++;
 		if (cleaning->runs)
 			begin_json(cleaning, &fresh);
-		err = te_undo_run(&fresh, &cleaning->undo);
+		err = fresh.phase == TE_RUN_PENDING ? clean_pending(cleaning, &fresh) :
+						      te_undo_run(&fresh, &cleaning->undo);
 	}
 	te_run_exit(&fresh);
 	return err;
+}
+
+static bool is_meant(const struct cleaning *cleaning, const struct te_run *run)
+{
+	if (cleaning->pending && run->phase != TE_RUN_PENDING)
+		return false;
+	return !cleaning->only || !strcmp(run->pool_name, cleaning->only) ||
+	       !strcmp(run->stream, cleaning->only);
 }
 
 static int clean_run(void *context, const struct te_run *run)
@@ -99,9 +155,7 @@ static int clean_run(void *context, const struct te_run *run)
 	struct cleaning *cleaning = context;
 	int lock;
 
-	if (cleaning->pool_name && strcmp(run->pool_name, cleaning->pool_name))
-		return 0;
-	if (stays(run))
+	if (!is_meant(cleaning, run) || stays(run))
 		return 0;
 	lock = te_lock_pool(run->pool_name);
 	if (lock < 0 || clean_locked(cleaning, run))
@@ -117,7 +171,8 @@ static int clean_unfinished(void *context, const char *pool_name, const char *fi
 	struct cleaning *cleaning = context;
 	int lock;
 
-	if (cleaning->undo.dry || (cleaning->pool_name && strcmp(pool_name, cleaning->pool_name)))
+	if (cleaning->undo.dry || cleaning->pending ||
+	    (cleaning->only && strcmp(pool_name, cleaning->only)))
 		return 0;
 	lock = te_lock_pool(pool_name);
 	if (lock < 0 || te_run_drop_unfinished(file))
@@ -162,7 +217,10 @@ static void clean_left(struct cleaning *cleaning, const char *path)
 		cleaning->failed = true;
 }
 
-/* `name`: as the record has it, or whatever else leads to the pool; NULL: all pools. */
+/*
+ * `name`: as the record has it, or whatever else leads to the pool, or a pending
+ * stream's id; NULL: all pools.
+ */
 static enum te_exit clean(struct cleaning *cleaning, const char *name)
 {
 	char dm_name[TE_DM_NAME_BYTES];
@@ -178,14 +236,14 @@ static enum te_exit clean(struct cleaning *cleaning, const char *name)
 		path = name;
 		name = dm_name;
 	}
-	cleaning->pool_name = name;
+	cleaning->only = name;
 	if (name && !te_dm_find(name, &pool))
-		cleaning->pool_name = pool.name;
+		cleaning->only = pool.name;
 	te_interrupt_catch();
 	err = te_run_each(clean_run, cleaning);
 	if (!err)
 		err = te_run_each_unfinished(clean_unfinished, cleaning);
-	if (!name || path)
+	if (!cleaning->pending && (!name || path))
 		clean_left(cleaning, path);
 	if (cleaning->runs)
 		print_json(cleaning);
@@ -200,6 +258,7 @@ static enum te_exit run_cleanup(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "pending", no_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL }
 	};
@@ -210,12 +269,14 @@ static enum te_exit run_cleanup(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
 		if (c == 'n')
 			cleaning.undo.dry = true;
+		else if (c == 'p')
+			cleaning.pending = true;
 		else if (c == 'j')
 			json = true;
 		else
 			return te_usage(&te_cmd_cleanup);
 	}
-	if (argc - optind > 1)
+	if (argc - optind > 1 || (cleaning.pending && argc == optind))
 		return te_usage(&te_cmd_cleanup);
 	cleaning.undo.context = &cleaning;
 	if (json)
@@ -225,14 +286,16 @@ static enum te_exit run_cleanup(int argc, char **argv)
 
 const struct te_cmd te_cmd_cleanup = {
 	.verb = "cleanup",
-	.synopsis = "[-n] [--json] [POOL]",
+	.synopsis = "[-n] [--json] [--pending] [POOL|STREAM]",
 	.summary = "undo what interrupted runs have left",
 	.help = "\n"
-		"  -n, --dry-run   say what would be done, and do nothing\n"
+		"  -n, --dry-run   say what would be done, and do nothing; tell of pending sends\n"
+		"  --pending       drop the pending sends of POOL, or that of the stream's id\n"
 		"  --json          say it as one JSON object\n"
 		"\n"
 		"Resumes what stands still, ends guards, removes devices and snapshots, releases\n"
 		"the metadata snapshot: only what the run's record in /var/lib/thinexport names.\n"
-		"Removes what a receive into a volume group has left there, which its tag tells.\n",
+		"Removes what a receive into a volume group has left there, which its tag tells.\n"
+		"What a send that can be gone on with needs (send --resumable) stays.\n",
 	.run = run_cleanup,
 };

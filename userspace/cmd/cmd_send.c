@@ -127,12 +127,31 @@ static int list(const struct te_plan *plan, bool json)
 	return te_listing_end() == TE_EXIT_DONE ? 0 : -EIO;
 }
 
+/* What a live pool's moment is kept for. */
+struct kept {
+	struct te_live *live;
+	const struct te_plan *plan;
+};
+
+static int keep(void *context, const __u8 stream_id[16], const char *catalog)
+{
+	const struct kept *kept = context;
+
+	return te_live_keep(kept->live, stream_id, catalog,
+			    kept->plan->provisioned_blocks * kept->plan->source->block_sectors * 512);
+}
+
 /* Sends into the output, which stays open: it gets its name when the source is closed. */
-static int send_plan(struct te_plan *plan, const struct options *options,
+static int send_plan(struct te_plan *plan, const struct options *options, struct te_live *live,
 		     struct te_output *output, struct te_send_totals *totals)
 {
 	struct te_send_options send = options->send;
+	struct kept kept = { live, plan };
 
+	if (live && options->resumable) {
+		send.keep = keep;
+		send.keep_context = &kept;
+	}
 	if (!options->has_stream_id && !send.resume &&
 	    getrandom(send.stream_id, sizeof(send.stream_id), 0) != sizeof(send.stream_id)) {
 		te_error("cannot get random bytes for the stream's id: %s", strerror(errno));
@@ -147,7 +166,7 @@ struct outcome {
 	u64 resent_bytes;
 	u64 window_us;
 	double seconds;			/* that sending took */
-	bool live;
+	struct te_live *live;		/* NULL: it is none */
 	struct te_send_totals totals;
 	struct te_part part;		/* until it is the output's */
 	struct te_output output;	/* begun, when not dry */
@@ -193,7 +212,9 @@ static int send_source(struct te_source *source, const struct options *options,
 	struct te_plan *plan;
 	int err;
 
-	err = te_source_apply_options(source, &options->source, outcome->live);
+	/* A new moment is of the chosen volumes already. */
+	err = te_source_apply_options(source, &options->source,
+				      outcome->live && !options->source.named.live.stream_id);
 	if (err)
 		return err;
 	plan = te_plan_create(source);
@@ -207,7 +228,8 @@ static int send_source(struct te_source *source, const struct options *options,
 		err = te_output_open(&outcome->output, options->output, options->force, source,
 				     outcome->part.fd >= 0 ? &outcome->part : NULL);
 		if (!err)
-			err = send_plan(plan, options, &outcome->output, &outcome->totals);
+			err = send_plan(plan, options, outcome->live, &outcome->output,
+					&outcome->totals);
 		outcome->seconds = te_progress_seconds();
 	}
 	te_plan_destroy(plan);
@@ -261,28 +283,37 @@ static int find_place(struct options *options, struct te_part *part)
 	return go_on_at(options, &part->place, true);
 }
 
-/* A moment that ends with its send cannot be gone on with; nor is it frozen for nothing. */
-static int check_lasts(const struct options *options)
-{
-	const char *what = options->source.named.what;
-	struct stat st;
-
-	if ((!options->token && !options->resumable) || !what || te_source_is_view(what) ||
-	    (!stat(what, &st) && S_ISREG(st.st_mode)))
-		return 0;
-	te_error("%s: a live pool's moment ends with its send: keep one as a view (`thinexport view open %s NAME`), and send /dev/mapper/NAME, which can be gone on with until it is closed",
-		 what, what);
-	return -EINVAL;
-}
-
 static int open_source(struct options *options, struct te_part *part,
 		       struct te_source_opened *opened)
 {
-	int err = check_lasts(options);
+	struct te_source_named *named = &options->source.named;
+	int err = find_place(options, part);
 
-	if (!err)
-		err = find_place(options, part);
-	return err ? err : te_source_open_any(&options->source.named, opened);
+	if (err)
+		return err;
+	/* Of a live pool that one moment is meant. */
+	if (options->send.resume)
+		named->live.stream_id = options->send.stream_id;
+	return te_source_open_any(named, opened);
+}
+
+/*
+ * A file that has its name and is on disk ends a pending send.  Of what went
+ * elsewhere nobody here knows whether it has arrived.
+ */
+static int settle(struct outcome *outcome)
+{
+	bool file = outcome->output.path != NULL;
+	int err = te_output_commit(&outcome->output);
+
+	return err || !file ? err : te_live_let_go(outcome->live);
+}
+
+/* Of which nobody can have a part: there is nothing to go on with. */
+static void forget_unwritten(const struct outcome *outcome)
+{
+	if (!outcome->totals.written_bytes)
+		te_live_let_go(outcome->live);
 }
 
 static int send(struct options *options)
@@ -300,9 +331,15 @@ static int send(struct options *options)
 	if (outcome.live)
 		outcome.window_us = te_live_window_us(opened.live);
 	err = send_source(opened.source, options, &outcome);
+	if (outcome.live && te_live_is_kept(outcome.live) && !options->dry) {
+		if (!err)
+			err = settle(&outcome);
+		else if (!options->send.resume)
+			forget_unwritten(&outcome);
+	}
 	/* Before the stream is synced, which may take long: snapshots cost the pool space. */
 	close_err = te_source_close_any(&opened);
-	if (!err && !options->dry)
+	if (!err && !options->dry && outcome.output.fd >= 0)
 		err = te_output_commit(&outcome.output);
 	te_output_abort(&outcome.output);
 	te_part_close(&outcome.part);
@@ -351,7 +388,8 @@ const struct te_cmd te_cmd_send = {
 		"  --name ID=NAME        name of a volume that is not active\n"
 		"  --pool-name NAME      likewise of the pool\n"
 		"  --stream-id HEX       32 digits; the same pool then gives the same bytes\n"
-		"  --resumable           keeps FILE.part when interrupted, and goes on with it\n"
+		"  --resumable           keeps FILE.part, and a live pool's moment, when\n"
+		"                        interrupted, and goes on with them\n"
 		"  --resume TOKEN        what a receiver lacks of an interrupted stream\n"
 		"  --direct              reads a live pool without a view\n"
 		"  --window-limit MS     longest time a live pool's volumes may stand still\n"

@@ -2,10 +2,10 @@
 /* view: a moment of a live pool as a block device, for other tools. */
 #include <json-c/json.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
 #include "base/interrupt.h"
+#include "base/listing.h"
 #include "live/record.h"
 #include "base/say.h"
 #include "source/source_options.h"
@@ -58,19 +58,16 @@ struct shown {
 	const struct te_run *run;
 	bool open;			/* else interrupted: for cleanup, or close */
 	u64 bytes;
-	char started[32];
+	char started[TE_LISTING_TIME_BYTES];
 };
 
 static int show(const struct te_run *run, struct shown *shown)
 {
 	char uuid[TE_DM_UUID_BYTES], path[64];
 	struct te_dm_device device;
-	time_t started = (time_t)run->started;
-	struct tm parts;
 
 	*shown = (struct shown){ .run = run };
-	strftime(shown->started, sizeof(shown->started), "%Y-%m-%d %H:%M",
-		 localtime_r(&started, &parts));
+	te_listing_time(run->started, shown->started);
 	te_run_view_uuid(run, uuid);
 	if (te_dm_find_uuid(uuid, &device))
 		return 0;

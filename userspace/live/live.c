@@ -11,6 +11,7 @@
 #include "lvm/lvm_lock.h"
 #include "live/mark.h"
 #include "live/moment.h"
+#include "live/pending.h"
 #include "live/pin.h"
 #include "base/say.h"
 #include "live/undo.h"
@@ -31,11 +32,12 @@ struct te_live {
 	bool reserved;			/* the metadata snapshot is there and ours */
 	bool suspended;			/* the window could not resume all */
 	bool recorded;
+	struct te_pending pending;	/* of one that was taken up */
 	struct te_source *source;
 	char view[64 + TE_DM_NAME_BYTES];	/* path of its device */
 };
 
-/* A record of the same pool: fine when it is of an open view, else to be cleaned up. */
+/* A record of the same pool: of an open view, a pending send, or to be cleaned up. */
 static int look_at_record(void *context, const struct te_run *run)
 {
 	struct te_live *live = context;
@@ -44,7 +46,10 @@ static int look_at_record(void *context, const struct te_run *run)
 
 	if (!te_run_is_of(run, &live->pool))
 		return 0;
-	if (!te_run_is_open_view(run)) {
+	if (run->phase == TE_RUN_PENDING) {
+		te_note("%s: a send of stream %s is pending, and stays; `thinexport cleanup -n` tells of it",
+			live->pool.dm.name, run->stream);
+	} else if (!te_run_is_open_view(run)) {
 		te_error("%s: an earlier run (process %u) was interrupted and has left things in this pool; `thinexport cleanup %s` undoes it",
 			 live->pool.dm.name, run->pid, live->pool.dm.name);
 		return -EBUSY;
@@ -161,6 +166,7 @@ static int undo(struct te_live *live)
 		.nr_snaps = live->nr_snaps,
 		.reserved = live->reserved,
 		.suspended = live->suspended,
+		.devices_only = te_live_is_kept(live),
 	};
 	int err = live->recorded ? te_undo_run(&live->run, &known) : 0;
 
@@ -360,6 +366,7 @@ static int open_source(struct te_live *live, enum te_live_reader reader)
 static void free_live(struct te_live *live)
 {
 	te_source_close(live->source);
+	te_pending_exit(&live->pending);
 	te_moment_free(&live->moment);
 	te_run_exit(&live->run);
 	te_lvm_close(live->lvm);
@@ -377,6 +384,64 @@ static int find_pool(struct te_live *live, const struct te_live_options *options
 		return te_pool_find(options->pool, &live->pool);
 	live->lvm = te_lvm_open(options->pool, options->more, options->nr_more);
 	return live->lvm ? te_lvm_find_pool(live->lvm, &live->pool) : -ENOENT;
+}
+
+/* LVM's names must be those of all the volumes that the pending send is of, or of the pool. */
+static int check_chosen(const struct te_live *live)
+{
+	const struct te_lvm *lvm = live->lvm;
+	size_t i, same = 0;
+
+	if (!lvm || !lvm->nr_chosen)
+		return 0;
+	for (i = 0; i < live->run.nr_volumes; i++) {
+		size_t j;
+
+		for (j = 0; j < lvm->nr_chosen; j++)
+			same += lvm->chosen[j]->dev_id == live->run.volumes[i].dev_id;
+	}
+	if (same == live->run.nr_volumes && same == lvm->nr_chosen)
+		return 0;
+	te_error("%s: the pending send of stream %s is of other volumes; name the pool, and it goes on with those",
+		 lvm->path, live->run.stream);
+	return -EINVAL;
+}
+
+/* A pending send's moment; devices of it that a killed sender left go first. */
+static int take_up(struct te_live *live, const __u8 *stream_id)
+{
+	const struct te_undo stale = { .devices_only = true };
+	int err = te_pending_find(stream_id, &live->pool, &live->run);
+
+	if (err)
+		return err;
+	live->recorded = true;
+	live->nr_snaps = live->run.nr_volumes;
+	err = check_chosen(live);
+	if (!err)
+		err = te_undo_run(&live->run, &stale);
+	if (!err)
+		err = te_pending_load(&live->pending, &live->run);
+	return err ? err : te_pending_check(&live->pending, &live->run, &live->pool);
+}
+
+/* Once more: from here on pins hold what is checked. */
+static int open_pending(struct te_live *live)
+{
+	int err = te_pending_check(&live->pending, &live->run, &live->pool);
+
+	if (err)
+		return err;
+	live->source = te_pending_open(&live->pending, &live->run, &live->pool);
+	return live->source ? 0 : -EIO;
+}
+
+static int new_moment(struct te_live *live, const struct te_live_options *options,
+		      const char *view)
+{
+	int err = te_run_each(look_at_record, live);
+
+	return err ? err : take_moment(live, options, view);
 }
 
 /* Finds the pool, locks it, and takes the moment; what fails leaves nothing. */
@@ -399,9 +464,8 @@ static struct te_live *begin(const struct te_live_options *options, const char *
 		err = live->lock < 0 ? live->lock : 0;
 	}
 	if (!err)
-		err = te_run_each(look_at_record, live);
-	if (!err)
-		err = take_moment(live, options, view);
+		err = options->stream_id ? take_up(live, options->stream_id) :
+					   new_moment(live, options, view);
 	if (!err)
 		err = make_pins(live);
 	if (!err)
@@ -418,8 +482,8 @@ struct te_live *te_live_open(const struct te_live_options *options, struct te_so
 
 	if (!live)
 		return NULL;
-	err = open_source(live, options->reader);
-	if (!err)
+	err = options->stream_id ? open_pending(live) : open_source(live, options->reader);
+	if (!err && live->reserved)
 		err = release(live);
 	if (err) {
 		te_live_close(live);
@@ -434,6 +498,29 @@ u64 te_live_window_us(const struct te_live *live)
 	return live->window_us;
 }
 
+int te_live_keep(struct te_live *live, const __u8 stream_id[16], const char *catalog, u64 most)
+{
+	return te_pending_begin(&live->run, stream_id, catalog, most);
+}
+
+bool te_live_is_kept(const struct te_live *live)
+{
+	return live->run.phase == TE_RUN_PENDING;
+}
+
+int te_live_let_go(struct te_live *live)
+{
+	return te_pending_end(&live->run);
+}
+
+static void say_kept(const struct te_live *live)
+{
+	const char *pool = live->lvm ? live->lvm->path : live->pool.dm.name;
+
+	te_note("%s: the moment of stream %s is kept, by snapshots that may come to hold %s: `thinexport send --resume TOKEN %s` goes on with it; when all has arrived, `thinexport cleanup --pending %s` drops it",
+		pool, live->run.stream, te_bytes(live->run.most_bytes), pool, live->run.stream);
+}
+
 int te_live_close(struct te_live *live)
 {
 	int err;
@@ -441,6 +528,8 @@ int te_live_close(struct te_live *live)
 	/* First, as it holds the view open. */
 	te_source_close(live->source);
 	live->source = NULL;
+	if (te_live_is_kept(live))
+		say_kept(live);
 	err = undo(live);
 	free_live(live);
 	return err;
@@ -497,44 +586,4 @@ int te_live_open_view(const struct te_live_options *options, const char *name, u
 		undo(live);
 	free_live(live);
 	return err;
-}
-
-struct view_wanted {
-	const char *name;
-	bool found;
-};
-
-static int close_if_wanted(void *context, const struct te_run *run)
-{
-	struct view_wanted *wanted = context;
-	struct te_undo find_out = { 0 };
-	struct te_run fresh;
-	int lock, err;
-
-	if (strcmp(run->view, wanted->name))
-		return 0;
-	wanted->found = true;
-	lock = te_lock_pool(run->pool_name);
-	if (lock < 0)
-		return lock;
-	err = te_run_reload(run, &fresh);
-	if (!err) {
-		err = te_undo_run(&fresh, &find_out);
-		te_run_exit(&fresh);
-	}
-	te_unlock_pool(lock);
-	return err == -ENOENT ? 0 : err;
-}
-
-int te_live_close_view(const char *name)
-{
-	struct view_wanted wanted = { .name = name };
-	int err = te_dm_start();
-
-	if (!err)
-		err = te_run_each(close_if_wanted, &wanted);
-	if (err || wanted.found)
-		return err;
-	te_error("there is no view %s; `thinexport view list` shows those that are open", name);
-	return -ENOENT;
 }

@@ -23,6 +23,7 @@ struct te_live_options {
 	enum te_live_reader reader;
 	unsigned int window_limit_ms;	/* the watchdog's patience; 0: ten seconds */
 	bool strict;			/* LVM and the pool must agree on transaction and volumes */
+	const __u8 *stream_id;		/* NULL, or of the pending send whose moment it is to be */
 };
 
 struct te_live;
@@ -32,6 +33,9 @@ struct te_live;
  * their dm names and their lengths where they are active; by LVM's names, what LVM
  * knows of all of them.  NULL after one
  * sentence, with everything undone.  The source is closed by te_live_close.
+ *
+ * The moment of a pending send (pending.h) is taken up instead of a new one: no
+ * window, and its volumes are as they were told when it began.
  */
 struct te_live *te_live_open(const struct te_live_options *options, struct te_source **source);
 
@@ -48,7 +52,18 @@ int te_live_close_view(const char *name);
 u64 te_live_window_us(const struct te_live *live);
 
 /*
- * Takes down view, pins and snapshots and drops the record.  0, or -errno after one
+ * The send becomes pending (pending.h): its moment is to outlive this process.  To be
+ * called before the stream's first byte is written.  -errno after one sentence.
+ */
+int te_live_keep(struct te_live *live, const __u8 stream_id[16], const char *catalog, u64 most);
+bool te_live_is_kept(const struct te_live *live);
+
+/* The stream is where it was to go: its send is not pending any more. */
+int te_live_let_go(struct te_live *live);
+
+/*
+ * Takes down view, pins and, unless the send is pending, snapshots, and drops the
+ * record.  0, or -errno after one
  * sentence when something was left; `thinexport cleanup` then tries again.
  */
 int te_live_close(struct te_live *live);

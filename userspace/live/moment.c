@@ -513,6 +513,8 @@ int te_moment_verify(const struct te_moment *moment, struct te_run *run,
 			te_error("%s: volume %u and its snapshot differ in the metadata snapshot: another program wrote to the pool's metadata meanwhile; try again",
 				 pool->dm.name, run->volumes[i].dev_id);
 			err = -EIO;
+		} else {
+			run->volumes[i].moment = *volume;
 		}
 	}
 	for (i = 0; i < held.nr_volumes; i++)

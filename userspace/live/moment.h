@@ -58,7 +58,8 @@ void te_moment_sync(const struct te_moment *moment);
  * The metadata snapshot holds what was meant: each volume's tree is its
  * snapshot's, the snapshots were created one right after the other, and no volume
  * has appeared since the choice.  The run's time_before is set to what it was in
- * the window.  -EAGAIN: the pool's set of volumes changed meanwhile; quiet.
+ * the window, and each volume's moment.  -EAGAIN: the pool's set of volumes changed
+ * meanwhile; quiet.
  */
 int te_moment_verify(const struct te_moment *moment, struct te_run *run,
 		     const struct te_pool *pool, const struct te_moment_ids *others);

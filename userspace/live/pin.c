@@ -4,15 +4,18 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
 #include <thinexport/view.h>
 #include "core/layout.h"
+#include "base/interrupt.h"
 #include "base/say.h"
 
 #define SECTOR_BYTES	512
+#define TRIES		30		/* of 100 ms */
 
 /* Where the last mapped block ends, from the pin's own status.  0: nothing mapped. */
 static int mapped_sectors(const struct te_dm_device *device, u64 *sectors)
@@ -62,6 +65,23 @@ static int pin_one(const struct te_run *run, const struct te_pool *pool,
 	return err;
 }
 
+/* A pool that somebody else has suspended, as LVM does for a moment, takes no new thin. */
+static int pin_patiently(const struct te_run *run, const struct te_pool *pool,
+			 const struct te_run_volume *volume, struct te_pin *pin)
+{
+	char uuid[TE_DM_UUID_BYTES];
+	int err, tries;
+
+	te_run_pin_uuid(run, volume->snap_id, uuid);
+	for (tries = 1;; tries++) {
+		err = pin_one(run, pool, volume, pin);
+		if (!err || tries == TRIES || te_interrupted())
+			return err;
+		te_dm_remove_uuid(uuid);
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	}
+}
+
 int te_pin_all(const struct te_run *run, const struct te_pool *pool, struct te_pin *pins)
 {
 	size_t i;
@@ -69,7 +89,7 @@ int te_pin_all(const struct te_run *run, const struct te_pool *pool, struct te_p
 
 	memset(pins, 0, run->nr_volumes * sizeof(*pins));
 	for (i = 0; i < run->nr_volumes; i++) {
-		err = pin_one(run, pool, &run->volumes[i], &pins[i]);
+		err = pin_patiently(run, pool, &run->volumes[i], &pins[i]);
 		if (err) {
 			te_error("%s: cannot activate the snapshot of volume %u: %s%s%s",
 				 pool->dm.name, run->volumes[i].dev_id, strerror(-err),

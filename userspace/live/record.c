@@ -15,6 +15,7 @@
 #include "base/say.h"
 
 #define SUFFIX	".record"
+#define CATALOG	".catalog"
 #define UNFINISHED	".new"
 #define FORMAT	"1"		/* of the lines; another is refused */
 
@@ -22,6 +23,7 @@ static const char *const phase_words[] = {
 	[TE_RUN_WINDOW] = "window",
 	[TE_RUN_HELD] = "held",
 	[TE_RUN_OPEN] = "open",
+	[TE_RUN_PENDING] = "pending",
 };
 
 static int read_boot_id(char *boot_id, size_t bytes)
@@ -145,9 +147,18 @@ int te_record_make_folder(void)
 	return errno == EEXIST ? 0 : -errno;
 }
 
-static void write_lines(FILE *file, const struct te_run *run)
+/* What the snapshot is known by when the volume itself has changed. */
+static void put_moment(FILE *file, const struct te_details *moment)
+{
+	fprintf(file, "moment root %llu mapped %llu transaction %llu created %u\n",
+		(unsigned long long)moment->root, (unsigned long long)moment->mapped_blocks,
+		(unsigned long long)moment->transaction_id, moment->creation_time);
+}
+
+static void put_lines(FILE *file, const void *what)
 {
 	const struct te_run_volume *volume;
+	const struct te_run *run = what;
 	size_t i;
 
 	fprintf(file, "thinexport %s\nid %s\n", FORMAT, run->id);
@@ -163,6 +174,9 @@ static void write_lines(FILE *file, const struct te_run *run)
 	fprintf(file, "time_before %u\n", run->time_before);
 	if (run->held_root)
 		fprintf(file, "held_root %llu\n", (unsigned long long)run->held_root);
+	if (run->phase == TE_RUN_PENDING)
+		fprintf(file, "stream %s\nmost_bytes %llu\n", run->stream,
+			(unsigned long long)run->most_bytes);
 	for (i = 0; i < run->nr_suspends; i++)
 		fprintf(file, "suspend %u:%u\n", run->suspends[i][0], run->suspends[i][1]);
 	for (i = 0; i < run->nr_guards; i++)
@@ -172,11 +186,19 @@ static void write_lines(FILE *file, const struct te_run *run)
 		volume = &run->volumes[i];
 		fprintf(file, "snapshot %u of %u sectors %llu name %s\n", volume->snap_id,
 			volume->dev_id, (unsigned long long)volume->sectors, volume->name);
+		if (run->phase == TE_RUN_PENDING)
+			put_moment(file, &volume->moment);
 	}
 	fprintf(file, "end\n");
 }
 
-static int save(const struct te_run *run, const char *path, const char *temporary)
+static void put_text(FILE *file, const void *what)
+{
+	fputs(what, file);
+}
+
+static int save(const char *path, const char *temporary,
+		void (*put)(FILE *file, const void *what), const void *what)
 {
 	FILE *file;
 	int err;
@@ -187,7 +209,7 @@ static int save(const struct te_run *run, const char *path, const char *temporar
 	file = fopen(temporary, "wex");
 	if (!file)
 		return -errno;
-	write_lines(file, run);
+	put(file, what);
 	if (fflush(file) || ferror(file) || fsync(fileno(file)))
 		err = errno ? -errno : -EIO;
 	if (fclose(file) && !err)
@@ -201,17 +223,47 @@ static int save(const struct te_run *run, const char *path, const char *temporar
 	return err;
 }
 
-int te_run_save(const struct te_run *run)
+static int save_beside(const struct te_run *run, const char *suffix,
+		       void (*put)(FILE *file, const void *what), const void *what)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	int err;
 
-	record_path(run, SUFFIX, path);
+	record_path(run, suffix, path);
 	record_path(run, UNFINISHED, temporary);
-	err = save(run, path, temporary);
+	err = save(path, temporary, put, what);
 	if (err)
 		te_error("cannot write %s: %s", path, strerror(-err));
 	return err;
+}
+
+int te_run_save(const struct te_run *run)
+{
+	return save_beside(run, SUFFIX, put_lines, run);
+}
+
+int te_run_save_catalog(const struct te_run *run, const char *text)
+{
+	return save_beside(run, CATALOG, put_text, text);
+}
+
+char *te_run_load_catalog(const struct te_run *run)
+{
+	char path[PATH_MAX], *text = NULL;
+	size_t bytes = 0;
+	FILE *file;
+
+	record_path(run, CATALOG, path);
+	file = fopen(path, "re");
+	if (!file || getdelim(&text, &bytes, '\0', file) <= 0) {
+		te_error("cannot read %s: %s", path, file && !ferror(file) ? "it is empty" :
+			 strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	if (file)
+		fclose(file);
+	return text;
 }
 
 int te_run_drop(const struct te_run *run)
@@ -221,6 +273,8 @@ int te_run_drop(const struct te_run *run)
 
 	te_mark_drop(run);
 	record_path(run, UNFINISHED, path);
+	unlink(path);
+	record_path(run, CATALOG, path);
 	unlink(path);
 	record_path(run, SUFFIX, path);
 	if (unlink(path) && errno != ENOENT)
@@ -294,6 +348,29 @@ static bool take_snapshot(struct te_run *run, const char *value)
 	return true;
 }
 
+/* Of the snapshot in the line before. */
+static bool take_moment(struct te_run *run, const char *value)
+{
+	unsigned long long root, mapped, transaction;
+	struct te_run_volume *volume;
+	unsigned int created;
+	int end = 0;
+
+	if (!run->nr_volumes ||
+	    sscanf(value, "root %llu mapped %llu transaction %llu created %u%n", &root, &mapped,
+		   &transaction, &created, &end) != 4 || value[end])
+		return false;
+	volume = &run->volumes[run->nr_volumes - 1];
+	volume->moment = (struct te_details){
+		.dev_id = volume->dev_id,
+		.root = root,
+		.mapped_blocks = mapped,
+		.transaction_id = transaction,
+		.creation_time = created,
+	};
+	return true;
+}
+
 static bool take_string(char *to, size_t bytes, const char *value)
 {
 	return (size_t)snprintf(to, bytes, "%s", value) < bytes;
@@ -325,6 +402,10 @@ static bool take_line(struct te_run *run, const char *word, const char *value)
 		return take_guard(run, value);
 	if (!strcmp(word, "snapshot"))
 		return take_snapshot(run, value);
+	if (!strcmp(word, "moment"))
+		return take_moment(run, value);
+	if (!strcmp(word, "stream"))
+		return take_string(run->stream, sizeof(run->stream), value);
 	if (sscanf(value, "%llu%n", &number, &end) != 1 || value[end])
 		return false;
 	if (!strcmp(word, "pid"))
@@ -335,6 +416,8 @@ static bool take_line(struct te_run *run, const char *word, const char *value)
 		run->time_before = (u32)number;
 	else if (!strcmp(word, "held_root"))
 		run->held_root = number;
+	else if (!strcmp(word, "most_bytes"))
+		run->most_bytes = number;
 	else
 		return false;
 	return true;
@@ -348,7 +431,8 @@ static bool read_lines(FILE *file, struct te_run *run)
 		return false;
 	while (fgets(line, sizeof(line), file)) {
 		if (!strcmp(line, "end\n"))
-			return run->id[0] && run->pool_name[0] && run->boot_id[0];
+			return run->id[0] && run->pool_name[0] && run->boot_id[0] &&
+			       (run->phase != TE_RUN_PENDING) == !run->stream[0];
 		line[strcspn(line, "\n")] = '\0';
 		value = strchr(line, ' ');
 		if (!value)

@@ -5,9 +5,10 @@
  *
  *	/var/lib/thinexport/<pool>.<id>.record
  *
- * A run is a send, a trim, or a view from its opening to its closing.  Its record is
- * written three times, each time whole, under a temporary name, synced, renamed
- * into place, and its folder synced:
+ * A run is a send, a trim, a view from its opening to its closing, or a send that
+ * may be gone on with from its beginning to its end.  Its record is written three
+ * times, each time whole, under a temporary name, synced, renamed into place, and
+ * its folder synced:
  *
  *	window	before the window.  Any part of what it names may exist, and what it
  *		names may be suspended, by us.
@@ -15,6 +16,9 @@
  *		the metadata snapshot is ours: its block is known.  Until then
  *		time_before is a guess that another program's snapshot makes wrong.
  *	open	the metadata snapshot is released; for a view: it is open.
+ *	pending	(pending.h) a resumable send has begun to write; what its stream's
+ *		beginning says lies beside the record, in <pool>.<id>.catalog.  The
+ *		snapshots stay when the run dies, and its devices may be there.
  *
  * So whenever a run dies, its record tells a superset of what it left, and
  * `thinexport cleanup` works from the record and from nothing else.  Cost: three
@@ -27,6 +31,7 @@
 
 #include <limits.h>
 
+#include "core/details.h"
 #include "live/dm.h"
 
 #define TE_RECORD_FOLDER	"/var/lib/thinexport"
@@ -38,6 +43,7 @@ enum te_run_phase {
 	TE_RUN_WINDOW,
 	TE_RUN_HELD,
 	TE_RUN_OPEN,
+	TE_RUN_PENDING,
 };
 
 struct te_run_volume {
@@ -45,6 +51,7 @@ struct te_run_volume {
 	u32 snap_id;
 	u64 sectors;			/* 0: its length is not known */
 	char name[TE_DM_NAME_BYTES];	/* dm name, "" when not active */
+	struct te_details moment;	/* the volume in the window; kept when pending */
 };
 
 /* A passdown whose guard a trim's window begins. */
@@ -65,6 +72,8 @@ struct te_run {
 	enum te_run_phase phase;
 	u32 time_before;		/* the superblock's, right before the first snapshot */
 	u64 held_root;			/* phase held: block of the metadata snapshot */
+	char stream[33];		/* phase pending: the stream's id, in hex */
+	u64 most_bytes;			/* phase pending: what the snapshots can hold */
 	struct te_run_volume *volumes;
 	size_t nr_volumes;
 	u32 (*suspends)[2];		/* major, minor of what the window suspends singly */
@@ -89,8 +98,12 @@ void te_run_view_name(const struct te_run *run, char name[TE_DM_NAME_BYTES]);
 /* Writes or rewrites the record, on disk when it returns.  -errno after one sentence. */
 int te_run_save(const struct te_run *run);
 
-/* Takes it away, likewise, and its mark (mark.h).  A record that is not there is fine. */
+/* Takes it away, likewise, its catalog and its mark (mark.h).  None there is fine. */
 int te_run_drop(const struct te_run *run);
+
+/* The text beside the record: written like it; read, to be freed, or NULL after one sentence. */
+int te_run_save_catalog(const struct te_run *run, const char *text);
+char *te_run_load_catalog(const struct te_run *run);
 
 /*
  * All records, to each(): its non-zero result ends the call.  A file that cannot

@@ -188,6 +188,7 @@ static bool held_root_is_ours(struct undoing *at)
 	if (at->undo->known)
 		return at->undo->reserved;
 	if (run->phase == TE_RUN_OPEN ||
+	    run->phase == TE_RUN_PENDING ||
 	    (run->phase == TE_RUN_HELD && at->pool.held_root != run->held_root) ||
 	    (run->phase == TE_RUN_WINDOW && mark == TE_MARK_BEGUN))
 		return false;
@@ -280,7 +281,7 @@ static void undo_in_pool(struct undoing *at)
 		resume_all(at);
 	end_guards(at);
 	remove_devices(at);
-	if (at->err)
+	if (at->err || at->undo->devices_only)
 		return;
 	at->err = te_pool_refresh(&at->pool);
 	if (at->err)
@@ -294,6 +295,9 @@ int te_undo_run(const struct te_run *run, const struct te_undo *undo)
 	struct undoing at = { .run = run, .undo = undo };
 	int err = find_pool(run, &at.pool.dm);
 
+	/* Nor is there a device on a pool that is not active. */
+	if (err == -ENXIO && undo->devices_only)
+		return 0;
 	if (err == -ENXIO) {
 		te_error("the pool %s is not active, and only there can the snapshots of an interrupted run be deleted: activate it, then run `thinexport cleanup`",
 			 run->pool_name);
@@ -307,7 +311,7 @@ int te_undo_run(const struct te_run *run, const struct te_undo *undo)
 	if (at.err)
 		return at.err;
 	undo_in_pool(&at);
-	if (!at.err && !undo->dry)
+	if (!at.err && !undo->dry && !undo->devices_only)
 		at.err = te_run_drop(run);
 	return !at.err && at.left ? -EUCLEAN : at.err;
 }

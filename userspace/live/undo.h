@@ -36,6 +36,7 @@ struct te_undo {
 	bool reserved;			/* the metadata snapshot is the run's */
 	bool suspended;			/* the window could not resume all */
 
+	bool devices_only;		/* snapshots and record stay: the send is pending */
 	bool dry;			/* do nothing, only tell */
 
 	/* Is told each act before it is done, "delete ...", in a short line; may be NULL. */

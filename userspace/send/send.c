@@ -261,6 +261,8 @@ int te_send(struct te_plan *plan, int fd, const char *name, const struct te_send
 	err = make_beginning(&sending);
 	if (!err && options->resume)
 		err = check_resume(&sending);
+	else if (!err && options->keep)
+		err = options->keep(options->keep_context, options->stream_id, sending.catalog);
 	if (!err) {
 		err = send_frames(&sending);
 		sum_up(&sending, totals);

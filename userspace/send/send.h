@@ -20,6 +20,13 @@ struct te_send_options {
 	/* NULL, or where to go on: the id is that stream's. */
 	const struct te_resume *resume;
 	bool append;			/* right behind the frames that are there: no RESUME */
+
+	/*
+	 * NULL, or told the catalog before a new stream's first byte is written, so that
+	 * its moment can be kept.  -errno after one sentence ends the send.
+	 */
+	int (*keep)(void *context, const __u8 stream_id[16], const char *catalog);
+	void *keep_context;
 };
 
 /*

@@ -77,6 +77,20 @@ enum te_source_root {
 struct te_source *te_source_open_devices(const char *metadata, const char *data,
 					 enum te_source_root root);
 
+/*
+ * Opens the devices of a live pool for just these volumes, whose trees something
+ * holds still: nothing else of the metadata is read.
+ */
+struct te_source_given {
+	u32 block_sectors;
+	u64 nr_data_blocks;
+	u64 transaction_id;
+	const struct te_details *volumes;	/* ascending by id */
+	size_t nr_volumes;
+};
+struct te_source *te_source_open_given(const char *metadata, const char *data,
+				       const struct te_source_given *given);
+
 /* Opens a view's device or an image of one. */
 struct te_source *te_source_open_view(const char *path);
 

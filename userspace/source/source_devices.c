@@ -181,11 +181,10 @@ static int read_volumes(struct devices *devices, const struct te_superblock *sb)
 	return err;
 }
 
-struct te_source *te_source_open_devices(const char *metadata, const char *data,
-					 enum te_source_root root)
+/* NULL after one sentence. */
+static struct devices *create(const char *metadata, const char *data)
 {
 	struct devices *devices = calloc(1, sizeof(*devices));
-	struct te_superblock sb;
 
 	if (!devices) {
 		te_error("not enough memory");
@@ -195,18 +194,53 @@ struct te_source *te_source_open_devices(const char *metadata, const char *data,
 	devices->metadata_path = strdup(metadata);
 	devices->data_path = strdup(data);
 	devices->source.name = devices->metadata_path;
-	if (!devices->metadata_path || !devices->data_path) {
-		te_error("not enough memory");
-		goto close;
-	}
-	if (open_images(devices, root) || read_superblock(devices, root, &sb) ||
-	    check_data_size(devices) || read_volumes(devices, &sb))
-		goto close;
 	devices->source.images[0] = &devices->metadata;
 	devices->source.images[1] = &devices->data;
-	return &devices->source;
+	if (devices->metadata_path && devices->data_path)
+		return devices;
+	te_error("not enough memory");
+	te_source_close(&devices->source);
+	return NULL;
+}
 
-close:
+struct te_source *te_source_open_devices(const char *metadata, const char *data,
+					 enum te_source_root root)
+{
+	struct devices *devices = create(metadata, data);
+	struct te_superblock sb;
+
+	if (!devices)
+		return NULL;
+	if (!open_images(devices, root) && !read_superblock(devices, root, &sb) &&
+	    !check_data_size(devices) && !read_volumes(devices, &sb))
+		return &devices->source;
+	te_source_close(&devices->source);
+	return NULL;
+}
+
+static int take_given(struct devices *devices, const struct te_source_given *given)
+{
+	struct te_source *source = &devices->source;
+	size_t i;
+	int err = 0;
+
+	source->block_sectors = given->block_sectors;
+	source->nr_data_blocks = given->nr_data_blocks;
+	source->transaction_id = given->transaction_id;
+	for (i = 0; i < given->nr_volumes && !err; i++)
+		err = add_volume(source, &given->volumes[i]);
+	return err ? err : check_data_size(devices);
+}
+
+struct te_source *te_source_open_given(const char *metadata, const char *data,
+				       const struct te_source_given *given)
+{
+	struct devices *devices = create(metadata, data);
+
+	if (!devices)
+		return NULL;
+	if (!open_images(devices, TE_ROOT_HELD) && !take_given(devices, given))
+		return &devices->source;
 	te_source_close(&devices->source);
 	return NULL;
 }
