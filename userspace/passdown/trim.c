@@ -70,11 +70,12 @@ static int find_pool(struct trim *trim)
 	return err;
 }
 
-/* What an interrupted run has left is for cleanup. */
+/* What an interrupted run has left is for cleanup; a pending send has left volumes alone. */
 static int look_at_record(void *context, const struct te_run *run)
 {
 	struct trim *trim = context;
-	bool same = te_run_is_of(run, &trim->pool) && !te_run_is_open_view(run);
+	bool same = te_run_is_of(run, &trim->pool) && run->phase != TE_RUN_PENDING &&
+		    !te_run_is_open_view(run);
 	size_t i, j;
 
 	for (i = 0; !same && i < run->nr_guards && te_run_same_boot(run); i++)
@@ -139,15 +140,16 @@ static int refuse_without_shim(const struct trim *trim)
 /* What is below, alone with us; a look only wants nothing of it. */
 static int take_shims(struct trim *trim)
 {
+	bool dry = trim->options->dry;
 	size_t i;
 	int err = te_stack_read(&trim->pool, &trim->stack);
 
-	if (err || trim->options->dry)
-		return err;
-	if (!trim->stack.nr_shims)
-		return refuse_without_shim(trim);
-	err = lock_shims(trim);
-	for (i = 0; !err && i < trim->stack.nr_shims; i++) {
+	if (!err && !dry)
+		err = trim->stack.nr_shims ? lock_shims(trim) : refuse_without_shim(trim);
+	/* First: guards and a metadata snapshot that such a run has left have its record. */
+	if (!err)
+		err = te_run_each(look_at_record, trim);
+	for (i = 0; !err && !dry && i < trim->stack.nr_shims; i++) {
 		/* Of now that nobody changes it. */
 		err = te_shim_refresh(&trim->stack.shims[i]);
 		if (!err)
@@ -290,11 +292,9 @@ static int take_moment(struct trim *trim)
 		return lock;
 	err = te_pool_refresh(&trim->pool);
 	if (!err)
-		err = te_moment_check_pool(&trim->pool);
-	if (!err)
 		err = take_shims(trim);
 	if (!err)
-		err = te_run_each(look_at_record, trim);
+		err = te_moment_check_pool(&trim->pool);
 	if (!err)
 		err = record(trim);
 	if (!err)
@@ -336,8 +336,6 @@ static int take_offline(struct trim *trim)
 	trim->pool.block_sectors = trim->source->block_sectors;
 	trim->pool.nr_data_blocks = trim->source->nr_data_blocks;
 	err = take_shims(trim);
-	if (!err)
-		err = te_run_each(look_at_record, trim);
 	for (i = 0; !err && !trim->options->dry && i < trim->stack.nr_shims; i++) {
 		err = te_dm_message(&trim->stack.shims[i].dm, TE_MESSAGE_GUARD_BEGIN, answer,
 				    sizeof(answer));
