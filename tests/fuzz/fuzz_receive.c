@@ -219,7 +219,7 @@ static void choose(struct received *received, u8 how, struct te_choice *choice)
 
 static int receive(struct received *received, int fd, u8 how)
 {
-	const struct te_target target = {
+	struct te_target target = {
 		.metadata = { received->metadata.fd, "metadata", received->metadata.bytes, true },
 		.data = { received->data.fd, "data", received->data.bytes, true },
 	};

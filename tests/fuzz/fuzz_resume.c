@@ -91,7 +91,7 @@ static void make_stream(void)
 
 static int receive(const u8 *p, size_t bytes, u64 window_bytes)
 {
-	const struct te_target target = {
+	struct te_target target = {
 		.metadata = { metadata.fd, "metadata", metadata.bytes, true },
 		.data = { data.fd, "data", data.bytes, true },
 		.interrupted = te_checkpoint_is_there(metadata.fd),

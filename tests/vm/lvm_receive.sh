@@ -209,9 +209,100 @@ a_killed_one_is_cleaned_up() {
 	thinexport cleanup 2>&1 | grep 'nothing to clean up'
 }
 
+# LVM as it is, but for the command whose words begin with VERB and hold WORD: that
+# fails, before or after its work (WHEN); or its caller is killed as it begins; or another
+# change of the group slips in behind it.
+broken_lvm() {
+	mkdir -p "$TE_TMP/broken"
+	cat >"$TE_TMP/broken/lvm" <<-END
+		#!/bin/bash
+		real=$(type -P lvm)
+		[ "\$1" = "\$VERB" ] && [[ "\$*" == *"\$WORD"* ]] || exec \$real "\$@"
+		case \$WHEN in
+		killed) kill -KILL \$PPID; exec \$real "\$@" ;;
+		after) \$real "\$@" ;;
+		changed) \$real "\$@" && exec \$real vgchange --nolocking -q --addtag more new ;;
+		esac
+		echo broken >&2
+		exit 5
+	END
+	chmod +x "$TE_TMP/broken/lvm"
+}
+
+broken() { # broken WHEN VERB WORD: a receive in which LVM is
+	env PATH="$TE_TMP/broken:$PATH" WHEN="$1" VERB="$2" WORD="$3" \
+		thinexport receive -i "$TE_TMP/stream" --volume db-1 --size 16M new/my-pool
+}
+
+fails_at() { # fails_at PATTERN WHEN VERB WORD
+	local pattern=$1
+	shift
+	fails_with "$pattern" broken "$@"
+	nothing_has_changed
+}
+
+wherever_lvm_fails_nothing_is_left() {
+	one_kernel
+	begin
+	broken_lvm
+	fails_at 'cannot make a volume for it: `lvm lvcreate` says: broken' after lvcreate spare
+	fails_at 'cannot make it of its parts: `lvm vgcfgrestore` says: broken' after vgcfgrestore ''
+	fails_at 'cannot activate it: `lvm lvchange` says: broken' after lvchange -ay
+	fails_at 'somebody changes the volume group although it is locked' changed vgcfgbackup ''
+	vgs --noheadings -o vg_tags new | grep more
+	vgchange -q --deltag more new
+}
+
+# LVM's command goes on when its caller is dead, with the lock that keeps others out.
+wherever_it_is_killed_cleanup_removes_it() {
+	local at
+	one_kernel
+	begin
+	broken_lvm
+	for at in 'lvcreate spare' 'vgcfgbackup ' 'vgcfgrestore ' 'lvchange -ay'; do
+		echo "killed at $at"
+		broken killed "${at% *}" "${at#* }" && return 1
+		wait_for 20 thinexport cleanup new/my-pool
+		nothing_has_changed
+	done
+}
+
+# Its volumes have neither names nor an LVM that knew them; their ids begin at 0.
+a_pool_without_lvm_gets_names() {
+	local metadata data
+	begin
+	metadata=$(disk 4)
+	data=$(disk 32)
+	pool p "$metadata" "$data"
+	volume p 0 16 v0
+	fill /dev/mapper/v0 1 0 4096
+	snapshot p 7 0
+	fill /dev/mapper/v0 2 0 1024
+	deactivate v0 p
+	thinexport send --metadata "$metadata" --data "$data" --size 0=32768 --size 7=32768 \
+		>"$TE_TMP/raw"
+	fails_with 'volumes . and . would both be called thin7' \
+		thinexport receive -i "$TE_TMP/raw" --rename 0=thin7 new/raw
+	thinexport receive -i "$TE_TMP/raw" --rename 7=old new/raw
+	lvs -a new
+	holds /dev/new/thin0 2 0 1024
+	holds /dev/new/thin0 1 1024 3072
+	holds /dev/new/old 1 0 4096
+	# LVM would take one whose transaction id is 0 for a pool without volumes.
+	[ "$(lv_field new/raw transaction_id)" = 1 ]
+	lvm_snapshot new/thin0 later
+	lvm_volume new/raw fresh 8
+	[ "$(lv_field new/fresh thin_id)" -gt 7 ]
+	vgck new
+	lvremove -q -y new/raw
+}
+
 run_tests \
 	a_pool_arrives_as_lvm_knew_it \
 	lvm_works_on_with_it \
 	what_cannot_be_received_changes_nothing \
 	an_interrupted_one_leaves_nothing \
-	a_killed_one_is_cleaned_up
+	a_killed_one_is_cleaned_up \
+	wherever_lvm_fails_nothing_is_left \
+	wherever_it_is_killed_cleanup_removes_it \
+	a_pool_without_lvm_gets_names

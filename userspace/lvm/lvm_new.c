@@ -128,8 +128,11 @@ static int make(struct te_target *target, const struct te_begin *begin,
 		return err;
 	err = make_parts(new);
 	/* They are ours, whatever signatures LVM has left on them. */
-	return err ? err : te_target_open(target, new->devices[TE_LVM_METADATA],
-					  new->devices[TE_LVM_DATA], true);
+	if (!err)
+		err = te_target_open(target, new->devices[TE_LVM_METADATA],
+				     new->devices[TE_LVM_DATA], true);
+	target->least_transaction_id = TE_LVM_LEAST_TRANSACTION;
+	return err;
 }
 
 struct te_lvm_new *te_lvm_new_open(const struct te_lvm_new_options *options,

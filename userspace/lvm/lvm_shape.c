@@ -285,6 +285,8 @@ static int describe_pool(struct te_lvm_shape *shape, const struct te_begin *begi
 	pool->metadata_sectors = metadata_sectors;
 	pool->chunk_sectors = catalog->block_sectors;
 	pool->transaction_id = le64_to_cpu(begin->transaction_id);
+	if (pool->transaction_id < TE_LVM_LEAST_TRANSACTION)
+		pool->transaction_id = TE_LVM_LEAST_TRANSACTION;
 	pool->read_only = false;
 	if (!catalog->lvm)
 		pool->zero = true;

@@ -19,6 +19,9 @@
 /* They and the pool have it until all is done. */
 #define TE_LVM_NEW_TAG	"thinexport.receiving"
 
+/* LVM takes a pool with less for one that has no volumes yet. */
+#define TE_LVM_LEAST_TRANSACTION	1u
+
 enum te_lvm_part {
 	TE_LVM_DATA,
 	TE_LVM_METADATA,

@@ -56,11 +56,14 @@ static void take_begin(struct receive *receive, const struct te_begin *begin)
 
 static struct te_build_pool pool_of(const struct receive *receive, const struct te_room *room)
 {
+	u64 least = receive->target->least_transaction_id;
+	u64 transaction_id = le64_to_cpu(receive->begin.transaction_id);
+
 	return (struct te_build_pool) {
 		.block_sectors = room->block_sectors,
 		.nr_data_blocks = room->data_blocks,
 		.nr_metadata_blocks = room->metadata_blocks,
-		.transaction_id = le64_to_cpu(receive->begin.transaction_id),
+		.transaction_id = transaction_id < least ? least : transaction_id,
 		.time = le32_to_cpu(receive->begin.max_creation_time) + 1,
 		.kept_from = te_receive_keeper_from(receive->keeper),
 	};

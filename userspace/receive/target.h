@@ -23,6 +23,7 @@ struct te_target {
 	struct te_target_part metadata;
 	struct te_target_part data;
 	bool interrupted;		/* the metadata holds a checkpoint (checkpoint.h) */
+	u64 least_transaction_id;	/* of the new pool, whatever the stream's */
 
 	/*
 	 * One that is not there yet: makes and opens it, for the stream that begins so;
