@@ -2,6 +2,9 @@
 # Tests that need root and device-mapper: tests/vm/*.sh, in virtual machines.
 
 VM_SCRIPTS := $(filter-out tests/vm/lib.sh,$(sort $(wildcard tests/vm/*.sh)))
+# What is about the command alone names the one kernel to run on: "# kernel: 6.12".
+scripts_of = $(filter-out $(shell grep -l '^\# kernel: ' $(VM_SCRIPTS)),$(VM_SCRIPTS)) \
+	     $(shell grep -l '^\# kernel: $(subst .,\.,$(1))$$' $(VM_SCRIPTS))
 LONG_SCRIPTS := $(sort $(wildcard tests/vm/long/*.sh))
 
 # Of a kernel, by the name that tests/qemu/kernel knows it by.
@@ -19,8 +22,8 @@ vm-ready-%: setup command vm-programs $(BUILD)/thin-generate
 check-vm: vm-ready-6.1 vm-ready-6.12
 	@$(MAKE) --no-print-directory -j2 check-vm-6.1 check-vm-6.12
 check-vm-6.1 check-vm-6.12: check-vm-%: vm-ready-%
-	@BUILD=$(BUILD) TE_QUIET=1 tests/qemu/run $* $(VM_SCRIPTS) >$(BUILD)/qemu/$*.out || :
-	@BUILD=$(BUILD) tests/qemu/count $* $(VM_SCRIPTS)
+	@BUILD=$(BUILD) TE_QUIET=1 tests/qemu/run $* $(call scripts_of,$*) >$(BUILD)/qemu/$*.out || :
+	@BUILD=$(BUILD) tests/qemu/count $* $(call scripts_of,$*)
 
 check-debug: setup-debug vm-ready-debug
 	@rm -rf $(BUILD)/ktap

@@ -109,6 +109,9 @@ skip() { # in a test: skip REASON
 	exit 4
 }
 
+# For what no kernel has a part in, or what takes long.
+on_one_kernel() { [ "${TE_KERNEL:-}" != 6.12 ] || skip "one kernel is enough"; }
+
 run_tests() {
 	local test status number=0 failed=0 kept
 	[ $EUID -eq 0 ] || skip_all "not root"

@@ -4,6 +4,7 @@
 # A send of a live pool that was interrupted goes on from the same moment, while the
 # pool goes on changing; until then its snapshots stay, and are told of.
 # TE_POINTS: how often the transfer is interrupted at random, on both sides (4).
+# kernel: 6.1
 # timeout: 900
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
@@ -147,14 +148,10 @@ break_off_at_file() {
 	[ "$(stat -c %s "$TE_TMP/f.part")" -gt 3000000 ]
 }
 
-# These are about the command alone.
-on_one_kernel() { [ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"; }
-
 told() { thinexport cleanup -n --json | jq -e "$1"; }
 
 a_pending_send_is_told_of_and_stays_until_it_is_dropped() {
 	local other=ff112233445566778899aabbccddeeff
-	on_one_kernel
 	begin
 	send --resumable --stream-id $id p | head -c 3000000 >"$TE_TMP/part" || true
 	if dmsetup ls | grep thinexport-; then return 1; fi
@@ -241,7 +238,6 @@ refused() { # refused PATTERN ARGUMENT...: and the send stays pending
 
 what_is_not_the_same_moment_is_refused() {
 	local token
-	on_one_kernel
 	begin
 	pend p
 	pool other "$(disk 4)" "$(disk 16)"
@@ -267,7 +263,6 @@ what_is_not_the_same_moment_is_refused() {
 
 lvm_s_pool_goes_on_through_whatever_lvm_does() {
 	local token tpool=v--g-my--pool-tpool before
-	on_one_kernel
 	later te_forget_records
 	group v-g "$(disk 128)"
 	lvm_pool v-g/my-pool 64 --addtag pool.tag

@@ -3,6 +3,7 @@
 #
 # A stream becomes a pool of a volume group: LVM knows all of it as before, works
 # on with it, and finds nothing of one that failed.
+# kernel: 6.1
 # timeout: 400
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lvm.bash"
@@ -135,9 +136,6 @@ lvm_works_on_with_it() {
 	nothing_has_changed
 }
 
-# What the kernel has no part in.
-one_kernel() { [ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"; }
-
 refused() { # refused PATTERN OPTION...
 	local pattern=$1
 	shift
@@ -147,7 +145,6 @@ refused() { # refused PATTERN OPTION...
 long() { head -c "$1" /dev/zero | tr '\0' x; }	# a name of so many bytes
 
 what_cannot_be_received_changes_nothing() {
-	one_kernel
 	begin
 	head -c 3000000 "$TE_TMP/stream" >"$TE_TMP/cut"
 	fails_with 'ends' thinexport receive -i "$TE_TMP/cut" new/my-pool
@@ -186,7 +183,6 @@ held() {
 }
 
 an_interrupted_one_leaves_nothing() {
-	one_kernel
 	begin
 	held INT
 	grep 'interrupted: nothing was received into new/my-pool' "$TE_TMP/receive"
@@ -194,7 +190,6 @@ an_interrupted_one_leaves_nothing() {
 }
 
 a_killed_one_is_cleaned_up() {
-	one_kernel
 	begin
 	held KILL
 	refused 'interrupted receive has left new/my-pool.thinexport-data: `thinexport cleanup' \
@@ -242,7 +237,6 @@ fails_at() { # fails_at PATTERN WHEN VERB WORD
 }
 
 wherever_lvm_fails_nothing_is_left() {
-	one_kernel
 	begin
 	broken_lvm
 	fails_at 'cannot make a volume for it: `lvm lvcreate` says: broken' after lvcreate spare
@@ -256,7 +250,6 @@ wherever_lvm_fails_nothing_is_left() {
 # LVM's command goes on when its caller is dead, with the lock that keeps others out.
 wherever_it_is_killed_cleanup_removes_it() {
 	local at
-	one_kernel
 	begin
 	broken_lvm
 	for at in 'lvcreate spare' 'vgcfgbackup ' 'vgcfgrestore ' 'lvchange -ay'; do

@@ -236,8 +236,7 @@ a_group_that_lvm_has_locked_is_waited_for() {
 }
 
 a_group_that_lvm_keeps_locked_is_told() {
-	# No kernel has a part in it.
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "takes 30 s; one kernel is enough"
+	on_one_kernel
 	begin
 	# Its lock is that process's alone.
 	(flock 9 && exec sleep 100) 9>>/run/lock/lvm/V_v-g &

@@ -3,6 +3,7 @@
 #
 # Pools as they are found in the field: how hypervisors name and flag what is in
 # them, and what LVM puts below them.
+# kernel: 6.12
 # timeout: 400
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"

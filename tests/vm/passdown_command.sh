@@ -194,7 +194,7 @@ an_array_that_takes_no_discard_is_explained() {
 # The disk comes by itself: a reshape that is held where it is.
 while_the_array_is_reshaped_nothing_goes_down() {
 	local md sync
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "takes long; one kernel is enough"
+	on_one_kernel
 	mapfile -t members < <(scsi_disks 4 32)
 	md=$(safe_raid5 te 64 "${members[@]:0:3}")
 	later rm -rf $folder

@@ -114,7 +114,7 @@ the_power_fails_while_a_receive_keeps_its_place() {
 	local moment seed found number=0 resumed=0
 	local metadata data from_metadata from_data
 	# No kernel has a part in the order of what is flushed.
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"
+	on_one_kernel
 	# Those of the test before.
 	. "$TE_TMP/disks_of_pools"
 	record "$TE_TMP/metadata" "$TE_TMP/data"

@@ -3,6 +3,7 @@
 #
 # A moment of a live pool that is kept as a view: a receive of it that was
 # interrupted, while the pool goes on changing, ends as if it had not been.
+# kernel: 6.12
 # timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"

@@ -150,7 +150,7 @@ what_is_written_meanwhile_stays() {
 # Volumes come and go, and are written and verified, trim upon trim.
 no_data_is_lost_under_load_while_stripes_go_down_by_themselves() {
 	local round
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"
+	on_one_kernel
 	array auto
 	metadata=$(disk 8)
 	pool t "$metadata" /dev/mapper/p
@@ -178,7 +178,7 @@ no_data_is_lost_under_load_while_stripes_go_down_by_themselves() {
 
 killed_it_is_ended_by_cleanup() {
 	local round trim cleaned=0
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"
+	on_one_kernel
 	array
 	slow_metadata
 	pool t /dev/mapper/slow /dev/mapper/p
@@ -231,7 +231,7 @@ killed_it_is_ended_by_cleanup() {
 
 a_pool_of_lvm_over_two_passdowns_is_trimmed() {
 	local before other
-	[ "${TE_KERNEL:-6.1}" = 6.1 ] || skip "one kernel is enough"
+	on_one_kernel
 	array
 	other=$md
 	file_disks 4 4 64
