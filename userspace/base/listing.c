@@ -17,6 +17,17 @@ void te_listing_json(struct json_object *object)
 	json_object_put(object);
 }
 
+void te_listing_number(struct json_object *to, const char *key, u64 number)
+{
+	json_object_object_add(to, key, json_object_new_uint64(number));
+}
+
+void te_listing_text(struct json_object *to, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(to, key, json_object_new_string(text));
+}
+
 void te_listing_time(u64 seconds, char text[TE_LISTING_TIME_BYTES])
 {
 	time_t time = (time_t)seconds;

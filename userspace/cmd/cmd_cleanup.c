@@ -51,19 +51,16 @@ static void begin_json(struct cleaning *cleaning, const struct te_run *run)
 	struct json_object *object = json_object_new_object();
 
 	cleaning->acts = json_object_new_array();
-	json_object_object_add(object, "pool", json_object_new_string(run->pool_name));
+	te_listing_text(object, "pool", run->pool_name);
 	if (run->view[0])
-		json_object_object_add(object, "view", json_object_new_string(run->view));
+		te_listing_text(object, "view", run->view);
 	if (run->started)
-		json_object_object_add(object, "started",
-				       json_object_new_int64((int64_t)run->started));
+		te_listing_number(object, "started", run->started);
 	if (run->phase == TE_RUN_PENDING) {
-		json_object_object_add(object, "stream_id", json_object_new_string(run->stream));
+		te_listing_text(object, "stream_id", run->stream);
 		json_object_object_add(object, "stays", json_object_new_boolean(!cleaning->pending));
-		json_object_object_add(object, "snapshots",
-				       json_object_new_uint64(run->nr_volumes));
-		json_object_object_add(object, "most_bytes",
-				       json_object_new_uint64(run->most_bytes));
+		te_listing_number(object, "snapshots", run->nr_volumes);
+		te_listing_number(object, "most_bytes", run->most_bytes);
 	}
 	json_object_object_add(object, "acts", cleaning->acts);
 	json_object_array_add(cleaning->runs, object);

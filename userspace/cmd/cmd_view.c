@@ -109,18 +109,16 @@ static int show_json(void *context, const struct te_run *run)
 	for (i = 0; i < run->nr_volumes; i++) {
 		struct json_object *volume = json_object_new_object();
 
-		json_object_object_add(volume, "id",
-				       json_object_new_int64(run->volumes[i].dev_id));
+		te_listing_number(volume, "id", run->volumes[i].dev_id);
 		if (run->volumes[i].name[0])
-			json_object_object_add(volume, "name",
-					       json_object_new_string(run->volumes[i].name));
+			te_listing_text(volume, "name", run->volumes[i].name);
 		json_object_array_add(volumes, volume);
 	}
-	json_object_object_add(view, "name", json_object_new_string(run->view));
-	json_object_object_add(view, "pool", json_object_new_string(run->pool_name));
+	te_listing_text(view, "name", run->view);
+	te_listing_text(view, "pool", run->pool_name);
 	json_object_object_add(view, "open", json_object_new_boolean(shown.open));
-	json_object_object_add(view, "bytes", json_object_new_int64((int64_t)shown.bytes));
-	json_object_object_add(view, "started", json_object_new_int64((int64_t)run->started));
+	te_listing_number(view, "bytes", shown.bytes);
+	te_listing_number(view, "started", run->started);
 	json_object_object_add(view, "volumes", volumes);
 	json_object_array_add(list, view);
 	return 0;

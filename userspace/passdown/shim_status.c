@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "base/listing.h"
 #include "base/say.h"
 #include "passdown/shim_file.h"
 #include "passdown/stripe.h"
@@ -102,25 +103,15 @@ void te_shim_print(const struct te_shim *shim)
 		       known.reshaped);
 }
 
-static void add_number(struct json_object *to, const char *name, u64 number)
-{
-	json_object_object_add(to, name, json_object_new_int64((int64_t)number));
-}
-
-static void add_string(struct json_object *to, const char *name, const char *string)
-{
-	json_object_object_add(to, name, json_object_new_string(string));
-}
-
 static struct json_object *array_json(const struct te_md *md)
 {
 	struct json_object *array = json_object_new_object();
 
-	add_string(array, "name", md->name);
-	add_string(array, "level", md->level);
-	add_number(array, "chunk_bytes", (u64)md->chunk_sectors * 512);
-	add_number(array, "disks", md->raid_disks);
-	add_number(array, "data_disks", md->data_disks);
+	te_listing_text(array, "name", md->name);
+	te_listing_text(array, "level", md->level);
+	te_listing_number(array, "chunk_bytes", (u64)md->chunk_sectors * 512);
+	te_listing_number(array, "disks", md->raid_disks);
+	te_listing_number(array, "data_disks", md->data_disks);
 	return array;
 }
 
@@ -135,23 +126,23 @@ struct json_object *te_shim_json(const struct te_shim *shim)
 	struct known known;
 
 	find_out(shim, &known);
-	add_string(object, "name", shim->dm.name);
-	add_string(object, "device", known.device);
+	te_listing_text(object, "name", shim->dm.name);
+	te_listing_text(object, "device", known.device);
 	if (known.on_array)
 		json_object_object_add(object, "array", array_json(&known.md));
-	add_number(object, "size_bytes", shim->sectors * 512);
-	add_number(object, "stripe_bytes", te_shim_stripe_bytes(shim, 1));
-	add_number(object, "unit_bytes", te_shim_bytes(shim, 1));
-	add_number(object, "free_bytes", te_shim_bytes(shim, shim->free_units));
-	add_number(object, "due_bytes", te_shim_stripe_bytes(shim, shim->due_stripes));
-	add_number(object, "trimmed_bytes", te_shim_bytes(shim, shim->trimmed_units));
-	add_number(object, "passed_bytes", te_shim_stripe_bytes(shim, shim->passed_stripes));
-	add_number(object, "discards", shim->discards);
-	add_number(object, "guarded_bytes", te_shim_bytes(shim, shim->guarded_units));
-	add_number(object, "waited_writes", shim->waited);
-	add_number(object, "errors", shim->errors);
-	add_string(object, "mode", shim->auto_pass ? "auto" : "held");
-	add_string(object, "way", ways[shim->way]);
+	te_listing_number(object, "size_bytes", shim->sectors * 512);
+	te_listing_number(object, "stripe_bytes", te_shim_stripe_bytes(shim, 1));
+	te_listing_number(object, "unit_bytes", te_shim_bytes(shim, 1));
+	te_listing_number(object, "free_bytes", te_shim_bytes(shim, shim->free_units));
+	te_listing_number(object, "due_bytes", te_shim_stripe_bytes(shim, shim->due_stripes));
+	te_listing_number(object, "trimmed_bytes", te_shim_bytes(shim, shim->trimmed_units));
+	te_listing_number(object, "passed_bytes", te_shim_stripe_bytes(shim, shim->passed_stripes));
+	te_listing_number(object, "discards", shim->discards);
+	te_listing_number(object, "guarded_bytes", te_shim_bytes(shim, shim->guarded_units));
+	te_listing_number(object, "waited_writes", shim->waited);
+	te_listing_number(object, "errors", shim->errors);
+	te_listing_text(object, "mode", shim->auto_pass ? "auto" : "held");
+	te_listing_text(object, "way", ways[shim->way]);
 	json_object_object_add(object, "guarded", json_object_new_boolean(shim->guarded));
 	json_object_object_add(object, "reshaping", json_object_new_boolean(known.reshaping));
 	json_object_object_add(object, "kept", json_object_new_boolean(known.kept));

@@ -39,29 +39,24 @@ void te_trim_print(const struct te_trim_report *report, bool dry)
 		printf("  Ended early.\n");
 }
 
-static void add(struct json_object *to, const char *name, u64 number)
-{
-	json_object_object_add(to, name, json_object_new_int64((int64_t)number));
-}
-
 void te_trim_json(const struct te_trim_report *report, bool dry)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "pool", json_object_new_string(report->pool));
+	te_listing_text(object, "pool", report->pool);
 	json_object_object_add(object, "done", json_object_new_boolean(!dry && report->complete));
-	add(object, "size_bytes", report->size);
-	add(object, "used_bytes", report->used);
-	add(object, "free_bytes", report->free);
-	add(object, "beside_bytes", report->beside);
-	add(object, "stripes_bytes", report->stripes);
+	te_listing_number(object, "size_bytes", report->size);
+	te_listing_number(object, "used_bytes", report->used);
+	te_listing_number(object, "free_bytes", report->free);
+	te_listing_number(object, "beside_bytes", report->beside);
+	te_listing_number(object, "stripes_bytes", report->stripes);
 	if (!dry) {
-		add(object, "sent_bytes", report->sent);
-		add(object, "written_bytes", report->written);
-		add(object, "passed_bytes", report->passed);
-		add(object, "due_bytes", report->due);
-		add(object, "failed_passes", report->failed_passes);
-		add(object, "window_us", report->window_us);
+		te_listing_number(object, "sent_bytes", report->sent);
+		te_listing_number(object, "written_bytes", report->written);
+		te_listing_number(object, "passed_bytes", report->passed);
+		te_listing_number(object, "due_bytes", report->due);
+		te_listing_number(object, "failed_passes", report->failed_passes);
+		te_listing_number(object, "window_us", report->window_us);
 	}
 	te_listing_json(object);
 }

@@ -117,20 +117,14 @@ static int print(const struct prospect *prospect)
 	return 0;
 }
 
-static void add_number(struct json_object *to, const char *key, u64 value)
-{
-	json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
 static struct json_object *json_volume(const struct te_choice_volume *volume)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_number(object, "id", volume->dev_id);
-	add_number(object, "stream_id", volume->stream_dev_id);
-	if (volume->name)
-		json_object_object_add(object, "name", json_object_new_string(volume->name));
-	add_number(object, "size_bytes", volume->sectors * SECTOR_BYTES);
+	te_listing_number(object, "id", volume->dev_id);
+	te_listing_number(object, "stream_id", volume->stream_dev_id);
+	te_listing_text(object, "name", volume->name);
+	te_listing_number(object, "size_bytes", volume->sectors * SECTOR_BYTES);
 	json_object_object_add(object, "size_known",
 			       json_object_new_boolean(volume->size_known));
 	return object;
@@ -163,15 +157,16 @@ static void print_json(const struct prospect *prospect)
 	struct json_object *object = json_object_new_object();
 	const struct te_room *room = &prospect->room;
 
-	add_number(object, "block_bytes", block_bytes(prospect));
-	add_number(object, "transaction_id", le64_to_cpu(prospect->begin.transaction_id));
+	te_listing_number(object, "block_bytes", block_bytes(prospect));
+	te_listing_number(object, "transaction_id", le64_to_cpu(prospect->begin.transaction_id));
 	add_fits(object, room);
-	add_number(object, "data_needed_least_bytes", to_bytes(prospect, room->data_least));
-	add_number(object, "data_needed_most_bytes", to_bytes(prospect, room->data_most));
-	add_number(object, "data_bytes", to_bytes(prospect, room->data_blocks));
-	add_number(object, "metadata_needed_least_bytes",
-		   room->metadata_least * THIN_METADATA_BLOCK_BYTES);
-	add_number(object, "metadata_bytes", room->metadata_blocks * THIN_METADATA_BLOCK_BYTES);
+	te_listing_number(object, "data_needed_least_bytes", to_bytes(prospect, room->data_least));
+	te_listing_number(object, "data_needed_most_bytes", to_bytes(prospect, room->data_most));
+	te_listing_number(object, "data_bytes", to_bytes(prospect, room->data_blocks));
+	te_listing_number(object, "metadata_needed_least_bytes",
+			  room->metadata_least * THIN_METADATA_BLOCK_BYTES);
+	te_listing_number(object, "metadata_bytes",
+			  room->metadata_blocks * THIN_METADATA_BLOCK_BYTES);
 	json_object_object_add(object, "volumes", json_volumes(prospect->choice));
 	te_listing_json(object);
 }
@@ -243,11 +238,11 @@ void te_receive_totals_json(const struct te_choice *choice,
 	char text[32];
 
 	snprintf(text, sizeof(text), "%.3f", seconds);
-	add_number(object, "data_bytes", totals->data_bytes);
-	add_number(object, "zero_bytes", totals->zero_bytes);
-	add_number(object, "skipped_bytes", totals->skipped_bytes);
-	add_number(object, "unused_bytes", totals->unused_bytes);
-	add_number(object, "metadata_bytes", totals->metadata_bytes);
+	te_listing_number(object, "data_bytes", totals->data_bytes);
+	te_listing_number(object, "zero_bytes", totals->zero_bytes);
+	te_listing_number(object, "skipped_bytes", totals->skipped_bytes);
+	te_listing_number(object, "unused_bytes", totals->unused_bytes);
+	te_listing_number(object, "metadata_bytes", totals->metadata_bytes);
 	json_object_object_add(object, "seconds", json_object_new_double_s(seconds, text));
 	json_object_object_add(object, "volumes", json_volumes(choice));
 	te_listing_json(object);

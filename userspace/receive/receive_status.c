@@ -55,14 +55,12 @@ static void tell(const struct te_receive_kept *kept, const char *name, bool json
 		return;
 	}
 	object = json_object_new_object();
-	json_object_object_add(object, "stream_id", json_object_new_string(id));
-	json_object_object_add(object, "received_bytes", json_object_new_uint64(received));
-	json_object_object_add(object, "total_bytes", json_object_new_uint64(total));
-	json_object_object_add(object, "volumes_done",
-			       json_object_new_uint64(le32_to_cpu(place->index)));
-	json_object_object_add(object, "volumes",
-			       json_object_new_uint64(le32_to_cpu(begin->nr_volumes)));
-	json_object_object_add(object, "token", json_object_new_string(token));
+	te_listing_text(object, "stream_id", id);
+	te_listing_number(object, "received_bytes", received);
+	te_listing_number(object, "total_bytes", total);
+	te_listing_number(object, "volumes_done", le32_to_cpu(place->index));
+	te_listing_number(object, "volumes", le32_to_cpu(begin->nr_volumes));
+	te_listing_text(object, "token", token);
 	te_listing_json(object);
 }
 

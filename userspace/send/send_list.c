@@ -52,11 +52,6 @@ void te_send_list(const struct te_plan *plan)
 		printf("\n~ at least: the end of the last provisioned block; --size ID=SECTORS tells\n");
 }
 
-static void add_number(struct json_object *object, const char *name, u64 number)
-{
-	json_object_object_add(object, name, json_object_new_uint64(number));
-}
-
 static struct json_object *volume_json(const struct te_plan *plan,
 				       const struct te_plan_volume *planned)
 {
@@ -69,20 +64,18 @@ static struct json_object *volume_json(const struct te_plan *plan,
 	const struct te_volume *volume = planned->volume;
 	u64 block = block_bytes(plan);
 
-	add_number(object, "id", volume->details.dev_id);
-	if (volume->name)
-		json_object_object_add(object, "name", json_object_new_string(volume->name));
-	add_number(object, "size_bytes", volume->virtual_sectors * 512);
-	json_object_object_add(object, "size_from",
-			       json_object_new_string(from[volume->size_from]));
-	add_number(object, "provisioned_bytes", planned->mapped_blocks * block);
-	add_number(object, "shared_bytes", planned->shared_blocks * block);
-	add_number(object, "exclusive_bytes",
-		   (planned->mapped_blocks - planned->shared_blocks) * block);
-	add_number(object, "to_send_bytes", planned->sent_blocks * block);
+	te_listing_number(object, "id", volume->details.dev_id);
+	te_listing_text(object, "name", volume->name);
+	te_listing_number(object, "size_bytes", volume->virtual_sectors * 512);
+	te_listing_text(object, "size_from", from[volume->size_from]);
+	te_listing_number(object, "provisioned_bytes", planned->mapped_blocks * block);
+	te_listing_number(object, "shared_bytes", planned->shared_blocks * block);
+	te_listing_number(object, "exclusive_bytes",
+			  (planned->mapped_blocks - planned->shared_blocks) * block);
+	te_listing_number(object, "to_send_bytes", planned->sent_blocks * block);
 	if (planned->parent >= 0)
-		add_number(object, "parent",
-			   plan->volumes[planned->parent].volume->details.dev_id);
+		te_listing_number(object, "parent",
+				  plan->volumes[planned->parent].volume->details.dev_id);
 	return object;
 }
 
@@ -94,15 +87,13 @@ void te_send_list_json(const struct te_plan *plan)
 
 	for (i = 0; i < plan->nr_volumes; i++)
 		json_object_array_add(volumes, volume_json(plan, &plan->volumes[i]));
-	if (plan->source->pool_name)
-		json_object_object_add(object, "pool",
-				       json_object_new_string(plan->source->pool_name));
-	add_number(object, "block_bytes", block);
-	add_number(object, "provisioned_bytes", plan->provisioned_blocks * block);
-	add_number(object, "shared_bytes", plan->shared_blocks * block);
-	add_number(object, "exclusive_bytes",
-		   (plan->provisioned_blocks - plan->shared_blocks) * block);
-	add_number(object, "to_send_bytes", plan->sent_blocks * block);
+	te_listing_text(object, "pool", plan->source->pool_name);
+	te_listing_number(object, "block_bytes", block);
+	te_listing_number(object, "provisioned_bytes", plan->provisioned_blocks * block);
+	te_listing_number(object, "shared_bytes", plan->shared_blocks * block);
+	te_listing_number(object, "exclusive_bytes",
+			  (plan->provisioned_blocks - plan->shared_blocks) * block);
+	te_listing_number(object, "to_send_bytes", plan->sent_blocks * block);
 	json_object_object_add(object, "volumes", volumes);
 	te_listing_json(object);
 }

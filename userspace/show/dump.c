@@ -209,65 +209,55 @@ void te_dump_text(const struct te_record *record, const struct te_catalog *catal
 	}
 }
 
-static void add_number(json_object *to, const char *key, u64 value)
-{
-	json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
-static void add_text(json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(to, key, json_object_new_string(text));
-}
-
 static json_object *json_frame(const struct te_record *record)
 {
 	const struct te_frame_header *header = record->header;
 	unsigned int kind = le16_to_cpu(header->kind);
 	json_object *line = json_object_new_object();
 
-	add_number(line, "frame", le64_to_cpu(header->sequence));
+	te_listing_number(line, "frame", le64_to_cpu(header->sequence));
 	if (te_frame_kind_name(kind))
-		add_text(line, "kind", te_frame_kind_name(kind));
+		te_listing_text(line, "kind", te_frame_kind_name(kind));
 	else
-		add_number(line, "skipped_kind", kind);
-	add_number(line, "byte", record->offset);
-	add_number(line, "raw_bytes", le32_to_cpu(header->raw_bytes));
-	add_number(line, "stored_bytes", le32_to_cpu(header->stored_bytes));
-	add_number(line, "codec_id", header->codec);
+		te_listing_number(line, "skipped_kind", kind);
+	te_listing_number(line, "byte", record->offset);
+	te_listing_number(line, "raw_bytes", le32_to_cpu(header->raw_bytes));
+	te_listing_number(line, "stored_bytes", le32_to_cpu(header->stored_bytes));
+	te_listing_number(line, "codec_id", header->codec);
 	return line;
 }
 
 static void json_begin(json_object *line, const struct te_begin *begin)
 {
-	add_text(line, "stream_id", hex(begin->stream_id));
-	add_number(line, "version", le32_to_cpu(begin->version));
-	add_number(line, "incompat", le32_to_cpu(begin->incompat));
-	add_number(line, "compat", le32_to_cpu(begin->compat));
-	add_number(line, "data_block_sectors", le32_to_cpu(begin->data_block_sectors));
-	add_number(line, "nr_data_blocks", le64_to_cpu(begin->nr_data_blocks));
-	add_number(line, "transaction_id", le64_to_cpu(begin->transaction_id));
-	add_number(line, "provisioned_sectors", le64_to_cpu(begin->provisioned_sectors));
-	add_number(line, "nr_volumes", le32_to_cpu(begin->nr_volumes));
-	add_number(line, "max_creation_time", le32_to_cpu(begin->max_creation_time));
+	te_listing_text(line, "stream_id", hex(begin->stream_id));
+	te_listing_number(line, "version", le32_to_cpu(begin->version));
+	te_listing_number(line, "incompat", le32_to_cpu(begin->incompat));
+	te_listing_number(line, "compat", le32_to_cpu(begin->compat));
+	te_listing_number(line, "data_block_sectors", le32_to_cpu(begin->data_block_sectors));
+	te_listing_number(line, "nr_data_blocks", le64_to_cpu(begin->nr_data_blocks));
+	te_listing_number(line, "transaction_id", le64_to_cpu(begin->transaction_id));
+	te_listing_number(line, "provisioned_sectors", le64_to_cpu(begin->provisioned_sectors));
+	te_listing_number(line, "nr_volumes", le32_to_cpu(begin->nr_volumes));
+	te_listing_number(line, "max_creation_time", le32_to_cpu(begin->max_creation_time));
 }
 
 static void json_resume(json_object *line, const struct te_resume *resume)
 {
-	add_text(line, "stream_id", hex(resume->stream_id));
-	add_number(line, "version", le32_to_cpu(resume->version));
-	add_number(line, "incompat", le32_to_cpu(resume->incompat));
-	add_number(line, "beginning", le64_to_cpu(resume->beginning));
-	add_number(line, "sequence", le64_to_cpu(resume->sequence));
-	add_number(line, "digest", le64_to_cpu(resume->digest));
-	add_number(line, "index", le32_to_cpu(resume->index));
-	add_number(line, "flags", le32_to_cpu(resume->flags));
-	add_number(line, "position", le64_to_cpu(resume->position));
-	add_number(line, "section_ops", le64_to_cpu(resume->section_ops));
-	add_number(line, "section_data_sectors", le64_to_cpu(resume->section_data_sectors));
-	add_number(line, "section_zero_sectors", le64_to_cpu(resume->section_zero_sectors));
-	add_number(line, "nr_ops", le64_to_cpu(resume->nr_ops));
-	add_number(line, "data_sectors", le64_to_cpu(resume->data_sectors));
-	add_number(line, "zero_sectors", le64_to_cpu(resume->zero_sectors));
+	te_listing_text(line, "stream_id", hex(resume->stream_id));
+	te_listing_number(line, "version", le32_to_cpu(resume->version));
+	te_listing_number(line, "incompat", le32_to_cpu(resume->incompat));
+	te_listing_number(line, "beginning", le64_to_cpu(resume->beginning));
+	te_listing_number(line, "sequence", le64_to_cpu(resume->sequence));
+	te_listing_number(line, "digest", le64_to_cpu(resume->digest));
+	te_listing_number(line, "index", le32_to_cpu(resume->index));
+	te_listing_number(line, "flags", le32_to_cpu(resume->flags));
+	te_listing_number(line, "position", le64_to_cpu(resume->position));
+	te_listing_number(line, "section_ops", le64_to_cpu(resume->section_ops));
+	te_listing_number(line, "section_data_sectors", le64_to_cpu(resume->section_data_sectors));
+	te_listing_number(line, "section_zero_sectors", le64_to_cpu(resume->section_zero_sectors));
+	te_listing_number(line, "nr_ops", le64_to_cpu(resume->nr_ops));
+	te_listing_number(line, "data_sectors", le64_to_cpu(resume->data_sectors));
+	te_listing_number(line, "zero_sectors", le64_to_cpu(resume->zero_sectors));
 }
 
 static void json_volume(json_object *line, const struct te_volume_begin *volume)
@@ -278,19 +268,19 @@ static void json_volume(json_object *line, const struct te_volume_begin *volume)
 		[TE_PARENT_BASE] = "base",
 	};
 
-	add_number(line, "index", le32_to_cpu(volume->index));
-	add_number(line, "dev_id", le32_to_cpu(volume->dev_id));
-	add_number(line, "flags", le32_to_cpu(volume->flags));
-	add_text(line, "parent_kind", parents[le32_to_cpu(volume->parent_kind)]);
+	te_listing_number(line, "index", le32_to_cpu(volume->index));
+	te_listing_number(line, "dev_id", le32_to_cpu(volume->dev_id));
+	te_listing_number(line, "flags", le32_to_cpu(volume->flags));
+	te_listing_text(line, "parent_kind", parents[le32_to_cpu(volume->parent_kind)]);
 	if (le32_to_cpu(volume->parent_kind) == TE_PARENT_VOLUME)
-		add_number(line, "parent_index", le32_to_cpu(volume->parent_index));
-	add_number(line, "creation_time", le32_to_cpu(volume->creation_time));
-	add_number(line, "virtual_sectors", le64_to_cpu(volume->virtual_sectors));
-	add_number(line, "provisioned_sectors", le64_to_cpu(volume->provisioned_sectors));
-	add_number(line, "transaction_id", le64_to_cpu(volume->transaction_id));
+		te_listing_number(line, "parent_index", le32_to_cpu(volume->parent_index));
+	te_listing_number(line, "creation_time", le32_to_cpu(volume->creation_time));
+	te_listing_number(line, "virtual_sectors", le64_to_cpu(volume->virtual_sectors));
+	te_listing_number(line, "provisioned_sectors", le64_to_cpu(volume->provisioned_sectors));
+	te_listing_number(line, "transaction_id", le64_to_cpu(volume->transaction_id));
 	if (le32_to_cpu(volume->parent_kind) == TE_PARENT_BASE) {
-		add_text(line, "base_stream_id", hex(volume->base_stream_id));
-		add_number(line, "base_dev_id", le32_to_cpu(volume->base_dev_id));
+		te_listing_text(line, "base_stream_id", hex(volume->base_stream_id));
+		te_listing_number(line, "base_dev_id", le32_to_cpu(volume->base_dev_id));
 	}
 }
 
@@ -329,21 +319,23 @@ void te_dump_json(const struct te_record *record)
 		json_volume(line, record->volume);
 		break;
 	case TE_RECORD_OPS:
-		add_number(line, "nr_ops", record->ops.nr_ops);
-		add_number(line, "data_bytes", record->ops.data_bytes);
+		te_listing_number(line, "nr_ops", record->ops.nr_ops);
+		te_listing_number(line, "data_bytes", record->ops.data_bytes);
 		break;
 	case TE_RECORD_VOLUME_END:
-		add_number(line, "index", le32_to_cpu(record->volume_end->index));
-		add_number(line, "nr_ops", le64_to_cpu(record->volume_end->nr_ops));
-		add_number(line, "data_sectors", le64_to_cpu(record->volume_end->data_sectors));
-		add_number(line, "zero_sectors", le64_to_cpu(record->volume_end->zero_sectors));
+		te_listing_number(line, "index", le32_to_cpu(record->volume_end->index));
+		te_listing_number(line, "nr_ops", le64_to_cpu(record->volume_end->nr_ops));
+		te_listing_number(line, "data_sectors",
+				  le64_to_cpu(record->volume_end->data_sectors));
+		te_listing_number(line, "zero_sectors",
+				  le64_to_cpu(record->volume_end->zero_sectors));
 		break;
 	case TE_RECORD_END:
-		add_number(line, "nr_volumes", le32_to_cpu(record->end->nr_volumes));
-		add_number(line, "nr_ops", le64_to_cpu(record->end->nr_ops));
-		add_number(line, "data_sectors", le64_to_cpu(record->end->data_sectors));
-		add_number(line, "zero_sectors", le64_to_cpu(record->end->zero_sectors));
-		add_number(line, "digest", le64_to_cpu(record->end->digest));
+		te_listing_number(line, "nr_volumes", le32_to_cpu(record->end->nr_volumes));
+		te_listing_number(line, "nr_ops", le64_to_cpu(record->end->nr_ops));
+		te_listing_number(line, "data_sectors", le64_to_cpu(record->end->data_sectors));
+		te_listing_number(line, "zero_sectors", le64_to_cpu(record->end->zero_sectors));
+		te_listing_number(line, "digest", le64_to_cpu(record->end->digest));
 		break;
 	case TE_RECORD_RESUME:
 		json_resume(line, record->resume);

@@ -128,31 +128,20 @@ void te_info_print(struct te_info *info)
 		printf("\n~ at least: the end of the last provisioned block; no longer size is known\n");
 }
 
-static void add_number(json_object *to, const char *key, u64 value)
-{
-	json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
-static void add_text(json_object *to, const char *key, const char *text)
-{
-	if (text)
-		json_object_object_add(to, key, json_object_new_string(text));
-}
-
 static json_object *json_volume(const struct te_info_volume *volume)
 {
 	json_object *object = json_object_new_object();
 
-	add_number(object, "id", volume->dev_id);
-	add_text(object, "name", volume->name);
-	add_number(object, "sectors", volume->sectors);
+	te_listing_number(object, "id", volume->dev_id);
+	te_listing_text(object, "name", volume->name);
+	te_listing_number(object, "sectors", volume->sectors);
 	json_object_object_add(object, "size_known", json_object_new_boolean(volume->size_known));
-	add_number(object, "provisioned_sectors", volume->provisioned_sectors);
-	add_number(object, "shared_sectors",
-		   volume->provisioned_sectors - volume->exclusive_sectors);
-	add_number(object, "exclusive_sectors", volume->exclusive_sectors);
+	te_listing_number(object, "provisioned_sectors", volume->provisioned_sectors);
+	te_listing_number(object, "shared_sectors",
+			  volume->provisioned_sectors - volume->exclusive_sectors);
+	te_listing_number(object, "exclusive_sectors", volume->exclusive_sectors);
 	if (volume->parent >= 0)
-		add_number(object, "parent", (u64)volume->parent);
+		te_listing_number(object, "parent", (u64)volume->parent);
 	return object;
 }
 
@@ -160,10 +149,10 @@ static json_object *json_pool(const struct te_info *info)
 {
 	json_object *object = json_object_new_object();
 
-	add_text(object, "name", info->pool_name);
-	add_number(object, "block_sectors", info->block_sectors);
-	add_number(object, "data_blocks", info->nr_data_blocks);
-	add_number(object, "transaction_id", info->transaction_id);
+	te_listing_text(object, "name", info->pool_name);
+	te_listing_number(object, "block_sectors", info->block_sectors);
+	te_listing_number(object, "data_blocks", info->nr_data_blocks);
+	te_listing_number(object, "transaction_id", info->transaction_id);
 	return object;
 }
 
@@ -172,16 +161,16 @@ static json_object *json_stream(const struct te_info_stream *stream)
 	json_object *object = json_object_new_object(), *stored = json_object_new_object();
 	unsigned int id;
 
-	add_text(object, "id", stream->id);
-	add_number(object, "bytes", stream->bytes);
-	add_number(object, "raw_bytes", stream->raw_bytes);
+	te_listing_text(object, "id", stream->id);
+	te_listing_number(object, "bytes", stream->bytes);
+	te_listing_number(object, "raw_bytes", stream->raw_bytes);
 	for (id = 0; id < ARRAY_SIZE(stream->stored_bytes); id++)
 		if (stream->stored_bytes[id])
-			add_number(stored, te_codec_name(id), stream->stored_bytes[id]);
+			te_listing_number(stored, te_codec_name(id), stream->stored_bytes[id]);
 	json_object_object_add(object, "stored_bytes", stored);
-	add_number(object, "data_sectors", stream->data_sectors);
-	add_number(object, "zero_sectors", stream->zero_sectors);
-	add_number(object, "ops", stream->nr_ops);
+	te_listing_number(object, "data_sectors", stream->data_sectors);
+	te_listing_number(object, "zero_sectors", stream->zero_sectors);
+	te_listing_number(object, "ops", stream->nr_ops);
 	return object;
 }
 
@@ -193,7 +182,7 @@ void te_info_print_json(struct te_info *info)
 	if (info->stream)
 		json_object_object_add(root, "stream", json_stream(info->stream));
 	json_object_object_add(root, "pool", json_pool(info));
-	add_number(root, "provisioned_sectors", info->provisioned_sectors);
+	te_listing_number(root, "provisioned_sectors", info->provisioned_sectors);
 	sort(info);
 	for (i = 0; i < info->nr_volumes; i++)
 		json_object_array_add(volumes, json_volume(&info->volumes[i]));

@@ -39,16 +39,6 @@ void te_report_end(struct te_verify_report *report)
 	report->short_source = NULL;
 }
 
-static void add_number(struct json_object *to, const char *key, u64 value)
-{
-	json_object_object_add(to, key, json_object_new_uint64(value));
-}
-
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(to, key, json_object_new_string(text));
-}
-
 /* One more difference of a kind; for lines NULL, and room on the terminal for one. */
 static struct json_object *difference(struct te_verify_report *report, u32 dev_id,
 				      const char *kind)
@@ -60,8 +50,8 @@ static struct json_object *difference(struct te_verify_report *report, u32 dev_i
 		return NULL;
 	}
 	object = json_object_new_object();
-	add_number(object, "volume", dev_id);
-	add_text(object, "kind", kind);
+	te_listing_number(object, "volume", dev_id);
+	te_listing_text(object, "kind", kind);
 	json_object_array_add(report->differences, object);
 	return object;
 }
@@ -82,8 +72,8 @@ void te_report_size(struct te_verify_report *report, u32 dev_id, u64 sectors,
 		       (ull)stream_sectors);
 		return;
 	}
-	add_number(object, "sectors", sectors);
-	add_number(object, "stream_sectors", stream_sectors);
+	te_listing_number(object, "sectors", sectors);
+	te_listing_number(object, "stream_sectors", stream_sectors);
 }
 
 void te_report_range(struct te_verify_report *report, u32 dev_id, u64 start, u64 end,
@@ -95,9 +85,9 @@ void te_report_range(struct te_verify_report *report, u32 dev_id, u64 start, u64
 		printf("volume %u: sectors %llu to %llu %s\n", dev_id, (ull)start, (ull)end, what);
 		return;
 	}
-	add_number(object, "start_sector", start);
-	add_number(object, "end_sector", end);
-	add_text(object, "what", what);
+	te_listing_number(object, "start_sector", start);
+	te_listing_number(object, "end_sector", end);
+	te_listing_text(object, "what", what);
 }
 
 void te_report_more_ranges(struct te_verify_report *report, u32 dev_id, u64 nr)
@@ -105,7 +95,7 @@ void te_report_more_ranges(struct te_verify_report *report, u32 dev_id, u64 nr)
 	struct json_object *object = difference(report, dev_id, "more_ranges");
 
 	if (object)
-		add_number(object, "ranges", nr);
+		te_listing_number(object, "ranges", nr);
 	else
 		printf("volume %u: and %llu ranges more\n", dev_id, (ull)nr);
 }
@@ -121,10 +111,10 @@ void te_report_counts(struct te_verify_report *report, u32 dev_id,
 		       (ull)counts->stream_blocks, (ull)counts->stream_exclusive_blocks);
 		return;
 	}
-	add_number(object, "blocks", counts->blocks);
-	add_number(object, "exclusive_blocks", counts->exclusive_blocks);
-	add_number(object, "stream_blocks", counts->stream_blocks);
-	add_number(object, "stream_exclusive_blocks", counts->stream_exclusive_blocks);
+	te_listing_number(object, "blocks", counts->blocks);
+	te_listing_number(object, "exclusive_blocks", counts->exclusive_blocks);
+	te_listing_number(object, "stream_blocks", counts->stream_blocks);
+	te_listing_number(object, "stream_exclusive_blocks", counts->stream_exclusive_blocks);
 }
 
 void te_report_not_in_stream(struct te_verify_report *report, u64 nr_volumes)
@@ -164,11 +154,11 @@ static struct json_object *json_against(struct te_verify_report *report, u64 dif
 {
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "source", report->source);
+	te_listing_text(object, "source", report->source);
 	json_object_object_add(object, "same", json_object_new_boolean(!different));
-	add_number(object, "compared_bytes", compared_bytes);
-	add_number(object, "different_volumes", different);
-	add_number(object, "volumes_not_in_stream", report->nr_not_in_stream);
+	te_listing_number(object, "compared_bytes", compared_bytes);
+	te_listing_number(object, "different_volumes", different);
+	te_listing_number(object, "volumes_not_in_stream", report->nr_not_in_stream);
 	json_object_object_add(object, "differences", json_object_get(report->differences));
 	return object;
 }
@@ -178,15 +168,15 @@ static void print_json(struct te_verify_report *report, const struct te_verified
 {
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "stream", report->stream);
+	te_listing_text(object, "stream", report->stream);
 	json_object_object_add(object, "good", json_object_new_boolean(true));
-	add_number(object, "bytes", verified->bytes);
-	add_number(object, "frames", verified->frames);
-	add_number(object, "skipped_frames", verified->skipped_frames);
-	add_number(object, "volumes", verified->volumes);
-	add_number(object, "ops", verified->nr_ops);
-	add_number(object, "data_sectors", verified->data_sectors);
-	add_number(object, "zero_sectors", verified->zero_sectors);
+	te_listing_number(object, "bytes", verified->bytes);
+	te_listing_number(object, "frames", verified->frames);
+	te_listing_number(object, "skipped_frames", verified->skipped_frames);
+	te_listing_number(object, "volumes", verified->volumes);
+	te_listing_number(object, "ops", verified->nr_ops);
+	te_listing_number(object, "data_sectors", verified->data_sectors);
+	te_listing_number(object, "zero_sectors", verified->zero_sectors);
 	if (report->source)
 		json_object_object_add(object, "against",
 				       json_against(report, different, compared_bytes));
