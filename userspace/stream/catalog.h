@@ -58,6 +58,9 @@ char *te_catalog_write(const struct te_catalog *catalog);
  */
 struct te_catalog *te_catalog_parse(const char *json, size_t bytes, char *why, size_t why_bytes);
 
+/* True when reading it takes no more memory than a catalog may: others are not parsed. */
+bool te_catalog_is_small(const char *json, size_t bytes);
+
 /* True when BEGIN, or section `index`, says the same; else the reason in `why`. */
 bool te_catalog_fits_begin(const struct te_catalog *catalog, const struct te_begin *begin,
 			   char *why, size_t why_bytes);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "stream/catalog.h"
 #include "stream/frame.h"
 #include "base/interrupt.h"
 #include "base/say.h"
@@ -238,7 +239,7 @@ int te_stream_write_catalog(struct te_stream_writer *writer, const char *json)
 		return writer->error;
 	if (writer->sequence != 1)
 		return refuse(writer, "the catalog follows BEGIN");
-	if (bytes > TE_FRAME_MAX_RAW)
+	if (bytes > TE_FRAME_MAX_RAW || !te_catalog_is_small(json, bytes))
 		return refuse(writer, "so many volumes do not fit its catalog");
 	/* As it is, and as encoded. */
 	frame = te_alloc(2 * (HEADER_BYTES + bytes));
