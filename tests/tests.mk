@@ -5,9 +5,10 @@ include $(wildcard tests/*/suite.mk)
 .PHONY: check
 check: setup
 	@rm -rf $(BUILD)/ktap
-	@$(MAKE) --no-print-directory $(CHECKS)
+	@$(MAKE) --no-print-directory -j2 $(HOST_CHECKS)
+	@$(MAKE) --no-print-directory check-vm
 	@BUILD=$(BUILD) tests/ktap-sum
 
-CHECKS := check-tree check-unit check-fuzz check-cli check-vectors check-kbuild check-vm
+HOST_CHECKS := check-tree check-unit check-fuzz check-cli check-vectors check-kbuild
 
 ## make check            all tests, closing with "N passed, N failed, N skipped"

@@ -21,6 +21,9 @@ $(UNIT_BIN): $(UNIT_BUILD)/%: $(UNIT_BUILD)/tests/unit/%.o $(UNIT_LIB_OBJ)
 	@$(call say,LD)
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TE_LIBS) -lz
 
+# Placement under writes that end late, and in another order.
+%/test_place: LDFLAGS += -Wl,--wrap=te_write_at
+
 -include $(UNIT_LIB_OBJ:.o=.d) $(UNIT_SRC:%.c=$(UNIT_BUILD)/%.d)
 
 .PHONY: check-unit

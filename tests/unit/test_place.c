@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Placement: bytes in the order they came, whichever write ends first; one error. */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,34 @@
 #define BYTES		((size_t)BLOCKS * BLOCK_BYTES)
 
 static u8 source[BYTES], back[BYTES];
+
+/*
+ * Every write of the placement passes here (the linker's --wrap): slow ones end late;
+ * of two that fail, the one to byte 0 does so last, or first.
+ */
+static useconds_t slow;
+static enum { ANY_ORDER, FIRST_LAST, FIRST_FIRST } order;
+static atomic_uint begun, failed;	/* begun: behind the first */
+
+int __real_te_write_at(int fd, const void *p, size_t bytes, u64 *offset);
+int __wrap_te_write_at(int fd, const void *p, size_t bytes, u64 *offset);
+
+int __wrap_te_write_at(int fd, const void *p, size_t bytes, u64 *offset)
+{
+	unsigned int tries = 100000;
+	int err;
+
+	usleep(slow);
+	begun += *offset != 0;
+	while (tries-- && ((order == FIRST_LAST && !*offset && !failed) ||
+			   (order == FIRST_FIRST && !(*offset ? failed : begun))))
+		usleep(100);
+	if (order == FIRST_LAST && !*offset)
+		usleep(20000);
+	err = __real_te_write_at(fd, p, bytes, offset);
+	failed += err != 0;
+	return err;
+}
 
 static u64 next_random(u64 *state)
 {
@@ -83,8 +112,8 @@ static void zeros_in_a_file_are_holes(void)
 	close(fd);
 }
 
-/* Every write fails. */
-static void of_writes_that_fail_one_is_told(void)
+/* Every write fails, the first of them sooner or later than others. */
+static void of_writes_that_fail_the_lowest_is_told(void)
 {
 	int round;
 
@@ -93,6 +122,9 @@ static void of_writes_that_fail_one_is_told(void)
 		struct te_place_writer *place = te_place_create(fd, "full", BLOCK_SECTORS, BLOCKS);
 		int err;
 
+		begun = 0;
+		failed = 0;
+		order = round % 2 ? FIRST_LAST : FIRST_FIRST;
 		hear();
 		err = place_pieces(place, 1);
 		if (!err)
@@ -101,8 +133,32 @@ static void of_writes_that_fail_one_is_told(void)
 		CHECK_STR(heard(),
 			  "thinexport: error: full: cannot write at byte 0: No space left on device\n");
 		CHECK_EQ(err, -ENOSPC);
+		CHECK(failed > 1);
 		close(fd);
 	}
+	order = ANY_ORDER;
+}
+
+/* In the midst of a chunk too. */
+static void what_is_settled_is_written(void)
+{
+	size_t given = BYTES - 3 * BLOCK_BYTES;
+	int fd = memfd_create("placed", 0);
+	struct te_place_writer *place = te_place_create(fd, "placed", BLOCK_SECTORS, BLOCKS);
+
+	memset(source, 7, BYTES);
+	slow = 20000;
+	CHECK_EQ(te_place_write(place, source, given), 0);
+	CHECK_EQ(te_place_settle(place), 0);
+	CHECK_EQ(pread(fd, back, BYTES, 0), given);
+	CHECK(!memcmp(source, back, given));
+	CHECK_EQ(te_place_write(place, source, BYTES - given), 0);
+	CHECK_EQ(te_place_finish(place), 0);
+	slow = 0;
+	te_place_destroy(place);
+	CHECK_EQ(pread(fd, back, BYTES, 0), BYTES);
+	CHECK(!memcmp(source, back, BYTES));
+	close(fd);
 }
 
 static void nothing_is_placed_beyond_the_end(void)
@@ -121,5 +177,6 @@ static void nothing_is_placed_beyond_the_end(void)
 
 UNIT_MAIN(UNIT(what_is_placed_lies_in_its_order),
 	  UNIT(zeros_in_a_file_are_holes),
-	  UNIT(of_writes_that_fail_one_is_told),
+	  UNIT(of_writes_that_fail_the_lowest_is_told),
+	  UNIT(what_is_settled_is_written),
 	  UNIT(nothing_is_placed_beyond_the_end))

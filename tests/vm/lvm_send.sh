@@ -3,6 +3,7 @@
 #
 # Pools named by LVM's names: what LVM knows of them travels, and what it does
 # beside a send does no harm.
+# kernel: 6.12
 # timeout: 600
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
@@ -236,7 +237,6 @@ a_group_that_lvm_has_locked_is_waited_for() {
 }
 
 a_group_that_lvm_keeps_locked_is_told() {
-	on_one_kernel
 	begin
 	# Its lock is that process's alone.
 	(flock 9 && exec sleep 100) 9>>/run/lock/lvm/V_v-g &
