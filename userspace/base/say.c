@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 static void (*before)(void);
 static _Thread_local char *kept;
 
@@ -15,13 +17,16 @@ void te_say_before(void (*make_room)(void))
 
 static void say(const char *kind, const char *format, va_list arguments)
 {
-	char line[TE_SAID_BYTES];
+	char line[TE_SAID_BYTES], *clean;
 
 	/* One write a line, so that a child's words and ours do not mix. */
 	vsnprintf(line, sizeof(line), format, arguments);
+	/* Names may come from a stream. */
+	clean = te_utf8_printable(line, sizeof(line));
 	if (before)
 		before();
-	fprintf(stderr, "thinexport: %s%s\n", kind, line);
+	fprintf(stderr, "thinexport: %s%s\n", kind, clean ? clean : "not enough memory");
+	te_free(clean);
 }
 
 void te_error(const char *format, ...)
