@@ -10,7 +10,7 @@ set -eu -o pipefail
 build='libc6-dev libdevmapper-dev libblkid-dev libjson-c-dev libdeflate-dev libzstd-dev libisal-dev'
 check="$build zlib1g-dev sparse dkms groff-base man-db
 	qemu-system-x86 cpio kmod xz-utils mawk bash jq procps
-	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs
+	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs gdisk
 	nbdkit libnbd-bin nbd-client pigz zstd openssl python3 patch"
 debug="$check linux-source-6.1 flex bison bc libelf-dev libssl-dev"
 fuzz="$build clang libclang-rt-14-dev"

@@ -5,4 +5,4 @@
 demo: vm-ready-6.1
 	@BUILD=$(BUILD) TE_BARE=1 tests/qemu/run 6.1 tests/demo/demo.sh
 
-## make demo             a live pool arrives on RAID5, before your eyes
+## make demo             a volume group's live pool moves to RAID5, before your eyes
