@@ -127,6 +127,14 @@ static void sb_more_data(struct thin_disk_superblock *sb, const struct place *at
 		cpu_to_le64(at->nr_data_blocks + 1);
 }
 
+/* One in use that no volume has. */
+static void sb_lost_block(struct thin_disk_superblock *sb, const struct place *at)
+{
+	struct thin_disk_space_map_root *root = (void *)sb->data_space_map_root;
+
+	root->nr_allocated = cpu_to_le64(le64_to_cpu(root->nr_allocated) + 1);
+}
+
 static void sb_more_metadata(struct thin_disk_superblock *sb, const struct place *at)
 {
 	((struct thin_disk_space_map_root *)sb->metadata_space_map_root)->nr_blocks =
@@ -146,6 +154,7 @@ static const struct {
 	{ "sb-root", sb_root },
 	{ "sb-data-blocks", sb_data_blocks },
 	{ "sb-more-data", sb_more_data },
+	{ "sb-lost-block", sb_lost_block },
 	{ "sb-more-metadata", sb_more_metadata },
 };
 

@@ -70,6 +70,7 @@ is_zero() { # is_zero DEVICE OFFSET_KIB KIB
 md_array() {
 	local level=$1 options=()
 	case $level in
+	linear) options=(--rounding=64) ;;
 	0) options=(--chunk="$2") ;;
 	1) options=(--assume-clean --bitmap=none) ;;
 	*) options=(--chunk="$2" --assume-clean --bitmap=none) ;;

@@ -3,7 +3,7 @@
 #
 # `thinexport passdown`: the stripe is md's, whatever the queue says; what is in use
 # is refused; it comes up again after the array did; what is due goes down.
-# timeout: 240
+# timeout: 480
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/passdown.bash"
 . "$(dirname "$0")/lvm.bash"
@@ -109,6 +109,36 @@ what_is_in_use_is_refused_and_left_as_it_was() {
 	end_array
 }
 
+# Stripes of both levels, or no name that lasts: md without a superblock has no uuid.
+arrays_that_tell_no_stripe_or_name_are_refused() {
+	local md
+	md=$(array)
+	mdadm --quiet --create /dev/md78 --run --force --level=0 --raid-devices=1 "$md"
+	later mdadm --quiet --stop /dev/md78
+	fails_with "a member of md78 .raid0. lies on $(basename "$md") .raid5." \
+		thinexport passdown create /dev/md78 p
+	thinexport passdown create --stripe 192K --once /dev/md78 p
+	thinexport passdown remove p
+	mdadm --quiet --stop /dev/md78
+	wipefs -qa "$md"
+	end_array
+	mapfile -t members < <(scsi_disks 2 16)
+	mdadm --quiet --build /dev/md79 --level=0 --chunk=64 --raid-devices=2 "${members[@]}"
+	later mdadm --quiet --stop /dev/md79
+	fails_with 'at the next boot' thinexport passdown create /dev/md79 p
+	no_trace_of p
+	thinexport passdown create --once /dev/md79 p
+	[ "$(field p stripe_bytes)" -eq $((64 * 1024)) ]
+	fill /dev/mapper/p 1 0 4096
+	discard /dev/mapper/p 0 1024
+	thinexport passdown flush p
+	is_zero /dev/mapper/p 0 1024
+	holds /dev/mapper/p 1 1024 3072
+	thinexport passdown remove p
+	mdadm --quiet --stop /dev/md79
+	modprobe -r scsi_debug
+}
+
 of_two_at_once_one_comes_about() {
 	local md made=0 process
 	md=$(array)
@@ -159,6 +189,33 @@ after_the_array_all_above_comes_up_by_itself() {
 	thinexport passdown remove p
 	no_trace_of p
 	mdadm --quiet --stop /dev/md77
+	modprobe -r scsi_debug
+}
+
+# A file that says nothing, a name that is taken, an array that comes later.
+one_that_fails_does_not_keep_the_others_waiting() {
+	local md assembler
+	on_one_kernel
+	md=$(array)
+	members
+	thinexport passdown create "$md" p
+	dmsetup remove --retry p
+	mdadm --quiet --stop "$md"
+	cp $folder/p.conf $folder/taken.conf
+	echo nonsense >$folder/a.conf
+	dmsetup create taken --table '0 8 error'
+	later dmsetup remove --retry taken
+	{ sleep 1.5; mdadm --quiet --assemble --run "$md" "${members[@]}"; } &
+	assembler=$!
+	fails_with 'taken is there, and is no passdown' thinexport passdown start --wait 20
+	wait $assembler
+	[ "$(grep -c 'no passdown:' "$TE_TMP/said")" -eq 1 ]
+	[ "$(grep -c 'a.conf cannot be understood' "$TE_TMP/said")" -eq 1 ]
+	[ "$(field p kept)" = true ]
+	deactivate taken
+	rm $folder/a.conf $folder/taken.conf
+	thinexport passdown remove p
+	mdadm --quiet --stop "$md"
 	modprobe -r scsi_debug
 }
 
@@ -228,7 +285,9 @@ while_the_array_is_reshaped_nothing_goes_down() {
 run_tests \
 	the_stripe_is_mds_and_what_is_due_goes_down \
 	what_is_in_use_is_refused_and_left_as_it_was \
+	arrays_that_tell_no_stripe_or_name_are_refused \
 	of_two_at_once_one_comes_about \
 	after_the_array_all_above_comes_up_by_itself \
+	one_that_fails_does_not_keep_the_others_waiting \
 	an_array_that_takes_no_discard_is_explained \
 	while_the_array_is_reshaped_nothing_goes_down

@@ -13,7 +13,8 @@
 #include "passdown/layer.h"
 #include "passdown/shim.h"
 
-#define SUFFIX	"-passdown"
+#define SUFFIX		"-passdown"
+#define TRIES_A_SECOND	5		/* while a device is waited for */
 
 static int check_target(void)
 {
@@ -160,13 +161,34 @@ int te_shim_create(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES],
 	return err;
 }
 
+/* Those that are kept, and are to be made. */
+struct kept {
+	struct te_shim_file file;
+	bool settled;			/* made, or told why not */
+};
+
 struct starting {
 	const char *wanted;
-	bool last;			/* nobody waits any more */
-	bool found;
-	size_t nr_made, nr_missing;
+	struct kept *kept;
+	size_t nr;
+	size_t nr_made;
 	int err;
 };
+
+static int add_kept(void *context, const struct te_shim_file *file)
+{
+	struct starting *starting = context;
+	struct kept *more;
+
+	if (starting->wanted && strcmp(starting->wanted, file->name))
+		return 0;
+	more = realloc(starting->kept, (starting->nr + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	starting->kept = more;
+	more[starting->nr++] = (struct kept) { .file = *file };
+	return 0;
+}
 
 static int start_on(const struct te_shim_file *file, dev_t dev)
 {
@@ -185,57 +207,84 @@ static int start_on(const struct te_shim_file *file, dev_t dev)
 	return err ? err : make(path, &layer, file, stripe.sectors);
 }
 
-static int start_one(void *context, const struct te_shim_file *file)
+/* 1: it is there already; 0: nothing of its name is; -errno after one sentence. */
+static int is_there(const struct te_shim_file *file)
 {
-	struct starting *starting = context;
 	struct te_dm_device device;
-	dev_t dev;
-	int err;
+	struct te_shim shim;
+	int err = te_dm_find(file->name, &device);
 
-	if (starting->wanted && strcmp(starting->wanted, file->name))
+	if (err == -ENXIO)
 		return 0;
-	starting->found = true;
-	if (!te_dm_find(file->name, &device))
-		return 0;
-	if (!te_identity_find(file->device, &dev)) {
-		starting->nr_missing++;
-		if (!starting->last)
-			return 0;
+	if (!err && te_shim_read(&device, &shim) > 0)
+		return 1;
+	te_error("/dev/mapper/%s is there, and is no passdown: remove it, then `thinexport passdown start %s`",
+		 file->name, file->name);
+	return -EEXIST;
+}
+
+/* False: its device is not there yet, or not ready, and there is time to wait. */
+static bool start_one(struct starting *starting, const struct te_shim_file *file, bool last)
+{
+	int err = is_there(file);
+	bool found;
+	dev_t dev;
+
+	if (err > 0)
+		return true;
+	found = te_identity_find(file->device, &dev);
+	if (!err && !last && (!found || te_layer_claimed(dev)))
+		return false;
+	if (!err && !found) {
 		te_error("%s: its device, %s, is not there", file->name, file->device);
-		starting->err = -ENODEV;
-		return 0;
+		err = -ENODEV;
 	}
-	err = start_on(file, dev);
+	if (!err)
+		err = start_on(file, dev);
 	if (err)
 		starting->err = err;
 	else
 		starting->nr_made++;
-	return 0;
+	return true;
+}
+
+static void start_all(struct starting *starting, unsigned int tries)
+{
+	bool last, missing;
+	size_t i;
+
+	do {
+		last = !tries || te_interrupted();
+		missing = false;
+		for (i = 0; i < starting->nr; i++) {
+			struct kept *kept = &starting->kept[i];
+
+			kept->settled = kept->settled || start_one(starting, &kept->file, last);
+			missing = missing || !kept->settled;
+		}
+		if (missing)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000000 / TRIES_A_SECOND },
+				  NULL);
+	} while (missing && tries--);
 }
 
 int te_shim_start(const char *name, unsigned int wait_seconds, size_t *nr)
 {
 	struct starting starting = { .wanted = name };
-	unsigned int tries = wait_seconds * 5;
 	int err = check_target();
 
-	while (!err) {
-		starting.last = !tries || te_interrupted();
-		starting.nr_missing = 0;
-		err = te_shim_file_each(start_one, &starting);
-		if (!err)
-			err = starting.err;
-		if (starting.last || !starting.nr_missing)
-			break;
-		tries--;
-		nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	if (!err) {
+		/* A file that cannot be read does not keep the others from it. */
+		err = te_shim_file_each(add_kept, &starting);
+		start_all(&starting, wait_seconds * TRIES_A_SECOND);
 	}
-	if (!err && name && !starting.found) {
+	if (!err && name && !starting.nr) {
 		te_error("no passdown %s is kept in %s", name, TE_SHIM_FOLDER);
 		err = -ENOENT;
 	}
+	free(starting.kept);
 	*nr = starting.nr_made;
-	return err;
+	return err ? err : starting.err;
 }
 
 static int remove_device(const struct te_shim *shim)

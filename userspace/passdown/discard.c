@@ -50,7 +50,7 @@ static int look(struct sending *sending)
 		return -ESTALE;
 	}
 	if (te_md_reshaping(shim.below, array, sizeof(array))) {
-		te_error("%s: %s is being reshaped, and a discard would never end: nothing more is discarded; trim again when that is done",
+		te_error("%s: %s is being reshaped or about to be, and a discard would never end: nothing more is discarded; trim again when that is done",
 			 shim.dm.name, array);
 		return -EAGAIN;
 	}

@@ -18,11 +18,14 @@
 /* The kernel writes 8-4-4-4-12, mdadm and udev 8:8:8:8. */
 static bool array_identity(dev_t dev, char id[TE_IDENTITY_BYTES])
 {
-	char uuid[64], *to = id + strlen(ARRAY);
+	char version[64], uuid[64], *to = id + strlen(ARRAY);
 	unsigned int digits = 0;
 	const char *from;
 
-	if (!te_sysfs_line(dev, "md/uuid", uuid, sizeof(uuid)))
+	/* Without a superblock of md's own its uuid is a new one each time. */
+	if (!te_sysfs_line(dev, "md/metadata_version", version, sizeof(version)) ||
+	    !isdigit((unsigned char)version[0]) ||
+	    !te_sysfs_line(dev, "md/uuid", uuid, sizeof(uuid)))
 		return false;
 	strcpy(id, ARRAY);
 	for (from = uuid; *from && digits < 32; from++) {
@@ -54,11 +57,20 @@ static bool links_to(const char *name, dev_t dev)
 	return !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == dev;
 }
 
-/* World-wide names are of the disk itself; others may be of how it is connected. */
+static bool begins(const char *name, const char *with)
+{
+	return !strncmp(name, with, strlen(with));
+}
+
+/*
+ * World-wide names are of the disk itself; others may be of how it is connected.  0: of
+ * what lies on it, which another disk may hold one day, or of nothing that lasts.
+ */
 static int rank(const char *name)
 {
-	return !strncmp(name, "wwn-", 4) || !strncmp(name, "nvme-eui.", 9) ||
-	       !strncmp(name, ARRAY, strlen(ARRAY)) ? 2 : 1;
+	if (begins(name, "lvm-pv-uuid-") || begins(name, "dm-name-") || begins(name, "md-name-"))
+		return 0;
+	return begins(name, "wwn-") || begins(name, "nvme-eui.") || begins(name, ARRAY) ? 2 : 1;
 }
 
 static bool link_identity(dev_t dev, char id[TE_IDENTITY_BYTES])

@@ -141,3 +141,23 @@ int te_layer_alone(const char *path, const struct te_layer *layer, const char *n
 
 	return te_sysfs_each(layer->dev, "holders", refuse_holder, &holder);
 }
+
+static int found_holder(void *context, dev_t dev, const char *name)
+{
+	return 1;
+}
+
+bool te_layer_claimed(dev_t dev)
+{
+	char path[64];
+	int fd;
+
+	if (te_sysfs_each(dev, "holders", found_holder, NULL) ||
+	    te_block_path(major(dev), minor(dev), path, sizeof(path)))
+		return false;
+	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EBUSY;
+	close(fd);
+	return false;
+}

@@ -25,4 +25,10 @@ int te_layer_free(const char *path, struct te_layer *layer);
  */
 int te_layer_alone(const char *path, const struct te_layer *layer, const char *name);
 
+/*
+ * Somebody has it open for himself alone, and nothing that could be named stands on it:
+ * so does mdadm for a moment, while it assembles the array.
+ */
+bool te_layer_claimed(dev_t dev);
+
 #endif

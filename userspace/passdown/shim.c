@@ -11,10 +11,12 @@
 #include "passdown/stripe.h"
 
 /*
- * What goes down between two looks at the array: little enough that a reshape is
- * noticed and a rate kept, enough that the messages do not count.
+ * What goes down between two looks at the array: what it takes in about so long, since a
+ * reshape that begins meanwhile must not meet a discard; and no more than that many bytes.
  */
-#define BATCH_BYTES	(256u << 20)
+#define LOOK_SECONDS	0.1
+#define FIRST_BATCH	(16u << 20)
+#define MOST_BATCH	(256u << 20)
 
 static int parse_status(struct te_shim *shim, const char *text)
 {
@@ -159,29 +161,38 @@ static int flush_some(const struct te_shim *shim, u64 stripes, struct te_shim_fl
 	return 0;
 }
 
+static u64 next_batch(u64 bytes, double took, u64 most)
+{
+	if (took > LOOK_SECONDS)
+		return bytes / 2;
+	return took < LOOK_SECONDS / 2 && bytes * 2 <= most ? bytes * 2 : bytes;
+}
+
 int te_shim_flush(const struct te_shim *shim, struct te_shim_flush *flush)
 {
-	u64 stripe_bytes = te_shim_stripe_bytes(shim, 1), batch, passed;
-	u64 bytes = flush->most_rate && flush->most_rate < BATCH_BYTES ? flush->most_rate :
-									BATCH_BYTES;
+	u64 stripe = te_shim_stripe_bytes(shim, 1), bytes, passed;
+	u64 most = flush->most_rate && flush->most_rate < MOST_BATCH ? flush->most_rate : MOST_BATCH;
 	struct te_rate rate;
 	char array[32];
+	double start;
 	int err;
 
-	batch = bytes > stripe_bytes ? bytes / stripe_bytes : 1;
+	bytes = most < FIRST_BATCH ? most : FIRST_BATCH;
 	flush->due_stripes = shim->due_stripes;
 	te_rate_start(&rate, flush->most_rate);
 	do {
 		if (te_interrupted())
 			return -EINTR;
 		if (te_md_reshaping(shim->below, array, sizeof(array))) {
-			te_error("%s: %s is being reshaped, and a discard would never end: nothing more goes down; flush again when that is done",
+			te_error("%s: %s is being reshaped or about to be, and a discard would never end: nothing more goes down; flush again when that is done",
 				 shim->dm.name, array);
 			return -EAGAIN;
 		}
-		err = flush_some(shim, batch, flush, &passed);
+		start = te_rate_seconds(&rate);
+		err = flush_some(shim, bytes > stripe ? bytes / stripe : 1, flush, &passed);
 		if (err)
 			return err;
+		bytes = next_batch(bytes, te_rate_seconds(&rate) - start, most);
 		te_rate_add(&rate, te_shim_stripe_bytes(shim, passed));
 	} while (passed && !flush->failed_passes);
 	return 0;

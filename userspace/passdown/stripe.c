@@ -40,8 +40,43 @@ bool te_md_read(dev_t dev, struct te_md *md)
 	parity = parity_disks(md->level);
 	if (parity && md->raid_disks > parity)
 		md->data_disks = md->raid_disks - parity;
-	md->reshaping = strcmp(position, "none") != 0 || !strcmp(action, "reshape");
+	/* mdadm freezes an array first, and then for a while holds back what is sent to it. */
+	md->reshaping = strcmp(position, "none") != 0 || !strcmp(action, "reshape") ||
+			!strcmp(action, "frozen");
 	return true;
+}
+
+/* Looking below a device for an array. */
+struct look {
+	bool (*wanted)(const struct te_md *md);
+	struct te_md md;
+	unsigned int layers;
+};
+
+static int look_at(void *context, dev_t dev, const char *name)
+{
+	struct look *look = context;
+	int found = 0;
+	dev_t disk;
+	u64 start;
+
+	if (te_md_read(dev, &look->md) && look->wanted(&look->md))
+		return 1;
+	if (look->layers++ < MOST_LAYERS)
+		found = te_sysfs_disk(dev, &disk, &start) ? look_at(look, disk, "") :
+							     te_sysfs_each(dev, "slaves", look_at, look);
+	look->layers--;
+	return found;
+}
+
+static bool is_reshaping(const struct te_md *md)
+{
+	return md->reshaping;
+}
+
+static bool has_stripes(const struct te_md *md)
+{
+	return md->data_disks > 0;
 }
 
 /* Where the device's first sector lies: below, perhaps before the beginning there. */
@@ -53,6 +88,18 @@ struct place {
 };
 
 static int find(const struct place *place, struct te_stripe *stripe);
+
+/* An array of arrays: a stripe of one is so much of each below, and seldom a stripe there. */
+static int refuse_nested(const struct place *place, const struct te_md *md)
+{
+	struct look look = { .wanted = has_stripes };
+
+	if (!te_sysfs_each(place->dev, "slaves", look_at, &look))
+		return 0;
+	te_error("%s: a member of %s (%s) lies on %s (%s), and what are whole stripes of both cannot be seen: give --stripe",
+		 place->path, md->name, md->level, look.md.name, look.md.level);
+	return -EINVAL;
+}
 
 static int find_in_md(const struct place *place, const struct te_md *md, struct te_stripe *stripe)
 {
@@ -148,13 +195,17 @@ static int find(const struct place *place, struct te_stripe *stripe)
 	struct te_dm_device device;
 	struct te_md md;
 	u64 start;
+	int err;
 
 	if (place->layers > MOST_LAYERS) {
 		te_error("%s: too many devices one below the other", place->path);
 		return -ELOOP;
 	}
-	if (te_md_read(place->dev, &md) && md.data_disks)
-		return find_in_md(place, &md, stripe);
+	if (te_md_read(place->dev, &md)) {
+		err = refuse_nested(place, &md);
+		if (err || md.data_disks)
+			return err ? err : find_in_md(place, &md, stripe);
+	}
 	if (te_sysfs_disk(place->dev, &disk.dev, &start)) {
 		disk.sector += (int64_t)start;
 		disk.layers++;
@@ -169,42 +220,12 @@ static int find(const struct place *place, struct te_stripe *stripe)
 int te_stripe_find(dev_t dev, const char *path, struct te_stripe *stripe)
 {
 	struct place place = { .path = path, .dev = dev };
-
-	memset(stripe, 0, sizeof(*stripe));
-	return find(&place, stripe);
-}
-
-/* Looking below a device for an array. */
-struct look {
-	bool (*wanted)(const struct te_md *md);
-	struct te_md md;
-	unsigned int layers;
-};
-
-static int look_at(void *context, dev_t dev, const char *name)
-{
-	struct look *look = context;
-	int found = 0;
-	dev_t disk;
 	u64 start;
 
-	if (te_md_read(dev, &look->md) && look->wanted(&look->md))
-		return 1;
-	if (look->layers++ < MOST_LAYERS)
-		found = te_sysfs_disk(dev, &disk, &start) ? look_at(look, disk, "") :
-							     te_sysfs_each(dev, "slaves", look_at, look);
-	look->layers--;
-	return found;
-}
-
-static bool is_reshaping(const struct te_md *md)
-{
-	return md->reshaping;
-}
-
-static bool has_stripes(const struct te_md *md)
-{
-	return md->data_disks > 0;
+	memset(stripe, 0, sizeof(*stripe));
+	/* The target itself counts stripes from the beginning of a partition's disk. */
+	te_sysfs_disk(dev, &place.dev, &start);
+	return find(&place, stripe);
 }
 
 bool te_md_reshaping(dev_t dev, char *name, size_t bytes)

@@ -6,8 +6,9 @@
  * the beginning of the array.  The queue's limits do not tell it.  discard_granularity
  * is the stripe rounded up to a power of two, io_opt a multiple of the stripe where
  * the members have an optimal size of their own.  So md is asked, in sysfs, through
- * partitions and linear maps, which must begin at the border of a stripe: otherwise
- * the stripes of the target and the array's would not be the same.
+ * partitions and linear maps.  A linear map must begin at the border of a stripe, or the
+ * stripes of the target and the array's would not be the same; from a partition the
+ * target itself counts back to the beginning of the disk.
  *
  * Other levels and plain disks discard in small pieces; for them the stripe is
  * 64 KiB, or the disk's granularity where that is more.
@@ -25,7 +26,7 @@ struct te_md {
 	u32 chunk_sectors;
 	u32 raid_disks;
 	u32 data_disks;			/* 0: it has no stripes that matter to a discard */
-	bool reshaping;
+	bool reshaping;			/* or about to be */
 };
 
 /* False: it is no md array that runs. */
@@ -40,9 +41,9 @@ struct te_stripe {
 int te_stripe_find(dev_t dev, const char *path, struct te_stripe *stripe);
 
 /*
- * A discard that is under way when a reshape begins, or is sent into one, never
- * ends.  True, with the array's name, when `dev` is or lies on an array that is being
- * reshaped.
+ * A discard that is sent into a reshape, or while mdadm prepares one and holds writes back,
+ * never ends.  True, with the array's name, when `dev` is or lies on an array that is being
+ * reshaped, or is frozen, with which mdadm begins; what was sent before, md lets end first.
  */
 bool te_md_reshaping(dev_t dev, char *name, size_t bytes);
 

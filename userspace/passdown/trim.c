@@ -116,7 +116,7 @@ static int check_shim(const struct te_shim *shim)
 		return -EBUSY;
 	}
 	if (te_md_reshaping(shim->below, array, sizeof(array))) {
-		te_error("%s: %s is being reshaped, and a discard would never end: trim when that is done",
+		te_error("%s: %s is being reshaped or about to be, and a discard would never end: trim when that is done",
 			 shim->dm.name, array);
 		return -EBUSY;
 	}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `thinexport trim` as it is asked for and where it must not go on: a rate, all pools,
+# metadata that has lost a block, another's guard, a reshape that begins meanwhile; and a
+# pool that moves from one passdown to another.
+# timeout: 480
+# kernel: 6.1
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/passdown.bash"
+. "$(dirname "$0")/live.bash"
+. "$(dirname "$0")/trim.bash"
+needs dmsetup mdadm blkdiscard jq losetup thin_check thin_dump damage thinexport
+needs_target thin-pool
+needs_module
+
+# A pool t on p, of which half of 48 MiB is a deleted volume's.
+half_free() {
+	metadata=$(disk 8)
+	pool t "$metadata" /dev/mapper/p
+	volume t 0 24 v0
+	volume t 1 24 v1
+	fill /dev/mapper/v0 1
+	fill /dev/mapper/v1 2
+	deactivate v1
+	message t delete 1
+}
+end_half_free() {
+	holds /dev/mapper/v0 1
+	deactivate v0 t
+	thin_check -q "$metadata"
+}
+
+no_more_a_second_goes_down_than_asked_for() {
+	local start free
+	passdown p "$(disk 64)"
+	half_free
+	free=$(thinexport trim -n --json t | jq .free_bytes)
+	start=$(date +%s%N)
+	thinexport trim --rate 16M --json t >"$TE_TMP/report"
+	# All but the first second's.
+	[ $((($(date +%s%N) - start) / 1000000)) -ge $((free / 16384 / 1024 * 1000 / 1024 - 1000)) ]
+	report ".done and .passed_bytes == $free"
+	fails_with 'takes bytes' thinexport trim --rate 0 t
+	end_half_free
+	deactivate p
+}
+
+# Three pools, one of them on no passdown and one that cannot be trimmed.
+all_are_trimmed_that_can_be() {
+	local other
+	passdown p "$(disk 64)"
+	passdown q "$(disk 32)"
+	half_free
+	other=$(disk 8)
+	pool a "$other" /dev/mapper/q
+	volume a 0 16 w
+	fill /dev/mapper/w 3
+	pool z "$(disk 8)" "$(disk 16)"
+	message q guard_begin
+	fails_with 'q: its guard is on' thinexport trim --all >"$TE_TMP/shown"
+	cat "$TE_TMP/shown"
+	grep '^t: 64 MiB, 24 MiB in use' "$TE_TMP/shown"
+	fails grep -E '^[az]:' "$TE_TMP/shown"
+	[ "$(status p passed)" -ge 640 ]
+	is q discards 0
+	message q guard_end
+	thinexport trim --all >"$TE_TMP/shown"
+	grep '^a:' "$TE_TMP/shown"
+	[ "$(status q passed)" -ge 256 ]
+	fails thinexport trim --all t
+	holds /dev/mapper/w 3
+	deactivate w a z
+	end_half_free
+	deactivate p q
+	thinexport trim --all 2>&1 | grep 'no active pool lies on a passdown'
+}
+
+nothing_is_discarded_when_blocks_are_lost() {
+	passdown p "$(disk 64)"
+	half_free
+	deactivate v0 t
+	damage "$metadata" 0 sb-lost-block
+	fails_with 'counts 385 blocks in use, its volumes have 384' \
+		thinexport trim --metadata "$metadata" --data /dev/mapper/p
+	is p discards 0
+	is p guard -
+	deactivate p
+}
+
+# What it had sent is remembered, and goes down when the reshape is over.
+a_reshape_that_begins_meanwhile_ends_it() {
+	local md trim status=0
+	file_disks 0 4 64
+	md=$(safe_raid5 te 64 "${members[@]:0:3}")
+	passdown p "$md" stripe 256
+	half_free
+	thinexport trim --rate 2M --json t >"$TE_TMP/report" 2>"$TE_TMP/said" &
+	trim=$!
+	wait_for 20 has_passed_some
+	state_of "$md" sync_speed_max 200
+	mdadm --quiet --add "$md" "${members[3]}"
+	mdadm --quiet --grow "$md" --raid-devices=4 --backup-file="$TE_TMP/backup"
+	wait_for 20 is_reshaping "$md"
+	wait $trim || status=$?
+	cat "$TE_TMP/said" "$TE_TMP/report"
+	[ $status -eq 1 ]
+	grep -q 'is being reshaped' "$TE_TMP/said"
+	report '.done == false and .due_bytes > 0'
+	is_reshaping "$md"
+	nothing_is_left t
+	is p guard -
+	is p errors 0
+	fails_with 'is being reshaped' thinexport trim t
+	state_of "$md" sync_speed_max 1000000
+	wait_for 60 is_idle "$md"
+	holds /dev/mapper/v0 1
+	end_half_free
+	deactivate p
+	is_consistent "$md"
+	mdadm --quiet --stop "$md"
+	losetup -d "${members[@]}"
+}
+has_passed_some() { [ "$(status p passed)" -gt 0 ]; }
+is_reshaping() { [ "$(state_of "$1" sync_action)" = reshape ]; }
+
+# Its snapshots with it; and there, too, what is freed goes down.
+a_pool_moves_from_one_passdown_to_another() {
+	local old new
+	array
+	old=("$md" "${members[@]}")
+	half_free
+	snapshot t 2 0
+	fill /dev/mapper/v0 4 0 4096
+	rm "$TE_TMP"/member*
+	file_disks 4 4 64
+	md=$(safe_raid5 te2 64 "${members[@]}")
+	later mdadm --quiet --stop "$md"
+	passdown q "$md" stripe 384
+	new=$(disk 8)
+	thinexport send t | thinexport receive --metadata "$new" --data /dev/mapper/q
+	nothing_is_left t
+	fill /dev/mapper/v0 1 0 4096
+	end_half_free
+	deactivate p
+	mdadm --quiet --stop "${old[0]}"
+	losetup -d "${old[@]:1}"
+	pool_open r "$new" /dev/mapper/q
+	dmsetup status r | grep ' discard_passdown'
+	activate r 0 24 v0
+	activate r 2 24 v2
+	holds /dev/mapper/v0 4 0 4096
+	holds /dev/mapper/v0 1 4096 20480
+	holds /dev/mapper/v2 1
+	deactivate v0
+	message r delete 0
+	before=$(held)
+	thinexport trim --json r >"$TE_TMP/report"
+	report '.done and .used_bytes == 24 * 1048576 and .passed_bytes == .stripes_bytes'
+	# Of the second volume 4 MiB were its own, and a third more is parity.
+	[ $((before - $(held))) -ge $((3800 * 1024 * 4 / 3)) ]
+	blkdiscard /dev/mapper/v2
+	dmsetup message q 0 flush
+	[ "$(held)" -le $((4 * 1048576)) ]
+	deactivate v2 r q
+	thin_check -q "$new"
+	is_consistent "$md"
+	mdadm --quiet --stop "$md"
+	losetup -d "${members[@]}"
+}
+
+run_tests \
+	no_more_a_second_goes_down_than_asked_for \
+	all_are_trimmed_that_can_be \
+	nothing_is_discarded_when_blocks_are_lost \
+	a_reshape_that_begins_meanwhile_ends_it \
+	a_pool_moves_from_one_passdown_to_another
