@@ -35,7 +35,7 @@ COMMAND_SRC += $(addprefix stream/, codec codec_zlib codec_zstd frame resume cat
 	catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read)
 # Back: placement
 COMMAND_SRC += $(addprefix receive/, choice choice_scan room checkpoint receive_state receive_keep \
-	receive receive_list receive_status target place)
+	receive receive_list receive_status target place sink_pool)
 # ... and metadata
 COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_store build_state \
 	build_count build_space_map)

@@ -20,7 +20,7 @@
 #include "device.h"
 #include "mended.h"
 #include "model.h"
-#include "receive/receive.h"
+#include "receive/sink_pool.h"
 #include "stream/stream_read.h"
 #include "target.h"
 
@@ -230,11 +230,15 @@ static int receive(struct received *received, int fd, u8 how)
 	};
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
+	struct te_sink *sink;
 	int err;
 
 	choose(received, how, &choice);
 	keeps(!lseek(fd, 0, SEEK_SET));
-	err = te_receive(fd, "fuzzed", &target, &choice, &options, &totals);
+	sink = te_sink_pool_create(&target, &options);
+	keeps(sink != NULL);
+	err = te_receive(fd, "fuzzed", sink, &choice, &options, &totals);
+	te_sink_pool_destroy(sink);
 	te_choice_exit(&choice);
 	return err;
 }

@@ -27,6 +27,7 @@
 #include "mended.h"
 #include "receive/receive.h"
 #include "receive/receive_state.h"
+#include "receive/sink_pool.h"
 #include "streams.h"
 #include "target.h"
 
@@ -99,9 +100,13 @@ static int receive(const u8 *p, size_t bytes, u64 window_bytes)
 	const struct te_receive_options options = { .threads = 1, .window_bytes = window_bytes };
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
+	struct te_sink *sink;
 	int err;
 
-	err = te_receive(device_stream(p, bytes), "fuzzed", &target, &choice, &options, &totals);
+	sink = te_sink_pool_create(&target, &options);
+	keeps(sink != NULL);
+	err = te_receive(device_stream(p, bytes), "fuzzed", sink, &choice, &options, &totals);
+	te_sink_pool_destroy(sink);
 	te_choice_exit(&choice);
 	return err;
 }

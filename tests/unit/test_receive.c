@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "receive/receive.h"
+#include "receive/sink_pool.h"
 #include "streams.h"
 #include "unit.h"
 
@@ -162,6 +162,7 @@ static int receive(const struct told *told)
 	const struct te_receive_options options = { .threads = 3 };
 	struct te_choice choice = { .settled = NULL };
 	struct te_receive_totals totals;
+	struct te_sink *sink;
 	struct te_target target;
 	int fd = write_stream(told), err;
 
@@ -170,7 +171,10 @@ static int receive(const struct told *told)
 	make_file(metadata, 1 << 20);
 	make_file(data, 32 * 65536);
 	CHECK_EQ(te_target_open(&target, metadata, data, false), 0);
-	err = te_receive(fd, "it", &target, &choice, &options, &totals);
+	sink = te_sink_pool_create(&target, &options);
+	CHECK(sink);
+	err = te_receive(fd, "it", sink, &choice, &options, &totals);
+	te_sink_pool_destroy(sink);
 	te_choice_exit(&choice);
 	te_target_close(&target);
 	close(fd);

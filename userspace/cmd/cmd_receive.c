@@ -14,6 +14,7 @@
 #include "receive/receive.h"
 #include "receive/receive_list.h"
 #include "receive/receive_status.h"
+#include "receive/sink_pool.h"
 #include "base/say.h"
 #include "stream/stream_read.h"
 #include "base/threads.h"
@@ -170,44 +171,53 @@ static void say_totals(const struct te_receive_totals *totals, double seconds)
 			te_bytes(totals->unused_bytes));
 }
 
-/* `new`: what the target is to become a pool of, or NULL. */
-static int receive_into(struct options *options, int fd, const char *name,
-			struct te_target *target, struct te_lvm_new *new)
+static int tell(const struct options *options, const struct te_receive_totals *totals)
 {
-	struct te_receive_totals totals;
-	int err;
-
-	if (options->dry)
-		return te_receive_list(fd, name, target, &options->choice, options->json);
-	err = te_receive(fd, name, target, &options->choice, &options->receive, &totals);
-	if (!err && new) {
-		te_target_close(target);
-		err = te_lvm_new_finish(new);
-	}
-	if (err)
-		return err;
 	if (!options->json) {
-		say_totals(&totals, te_progress_seconds());
+		say_totals(totals, te_progress_seconds());
 		return 0;
 	}
-	te_receive_totals_json(&options->choice, &totals, te_progress_seconds());
+	te_receive_totals_json(&options->choice, totals, te_progress_seconds());
 	return te_listing_end() == TE_EXIT_DONE ? 0 : -EIO;
+}
+
+static int receive_into_sink(struct options *options, int fd, const char *name,
+			     struct te_sink *sink, struct te_receive_totals *totals)
+{
+	if (options->dry)
+		return te_receive_list(fd, name, sink, &options->choice, options->json);
+	return te_receive(fd, name, sink, &options->choice, &options->receive, totals);
+}
+
+static int receive_into_target(struct options *options, int fd, const char *name,
+			       struct te_target *target, struct te_receive_totals *totals)
+{
+	struct te_sink *sink = te_sink_pool_create(target, &options->receive);
+	int err;
+
+	if (!sink)
+		return -ENOMEM;
+	err = receive_into_sink(options, fd, name, sink, totals);
+	te_sink_pool_destroy(sink);
+	return err;
 }
 
 static int receive_devices(struct options *options, int fd, const char *name)
 {
+	struct te_receive_totals totals;
 	struct te_target target;
 	int err = te_target_open(&target, options->metadata, options->data, options->receive.force);
 	bool kept;
 
 	if (err)
 		return err;
-	if (options->dry && target.interrupted) {
+	err = te_target_check_stream(&target, fd, name);
+	if (!err && options->dry && target.interrupted) {
 		te_error("%s holds an interrupted receive: --status tells of it", options->metadata);
 		err = -EEXIST;
-	} else {
-		err = receive_into(options, fd, name, &target, NULL);
 	}
+	if (!err)
+		err = receive_into_target(options, fd, name, &target, &totals);
 	kept = err && !options->dry && te_checkpoint_is_there(target.metadata.fd);
 	if (err == -EINTR)
 		te_error(kept ? "interrupted while receiving into %s and %s" :
@@ -217,10 +227,11 @@ static int receive_devices(struct options *options, int fd, const char *name)
 		te_note("what has arrived is kept; `thinexport receive --status --metadata %s` tells how to go on",
 			options->metadata);
 	te_target_close(&target);
-	return err;
+	return err || options->dry ? err : tell(options, &totals);
 }
 
-static int receive_lvm(struct options *options, int fd, const char *name)
+static int receive_new(struct options *options, int fd, const char *name,
+		       struct te_receive_totals *totals)
 {
 	struct te_target target;
 	struct te_lvm_new *new = te_lvm_new_open(&options->lvm, &target);
@@ -231,12 +242,22 @@ static int receive_lvm(struct options *options, int fd, const char *name)
 	/* The volumes are new, and go again when all has not arrived. */
 	options->receive.force = true;
 	options->receive.window_bytes = TE_WINDOW_NONE;
-	err = receive_into(options, fd, name, &target, new);
+	err = receive_into_target(options, fd, name, &target, totals);
+	te_target_close(&target);
+	if (!err && !options->dry)
+		err = te_lvm_new_finish(new);
 	if (err == -EINTR)
 		te_error("interrupted: nothing was received into %s", options->lvm.path);
-	te_target_close(&target);
 	te_lvm_new_close(new);
 	return err;
+}
+
+static int receive_lvm(struct options *options, int fd, const char *name)
+{
+	struct te_receive_totals totals;
+	int err = receive_new(options, fd, name, &totals);
+
+	return err || options->dry ? err : tell(options, &totals);
 }
 
 static enum te_exit receive(struct options *options)

@@ -114,7 +114,7 @@ static int check(struct te_lvm_new *new, struct te_target *target, const struct 
 		return err;
 	imagine(new, target);
 	te_room_measure(&room, target, begin, choice);
-	err = te_room_check(&room, target);
+	err = te_room_check(&room);
 	return err ? err : te_lvm_shape_check_room(&new->shape);
 }
 

@@ -7,13 +7,13 @@
 #include "receive/target.h"
 
 struct te_receive_totals {
-	u32 nr_volumes;			/* that the new pool has */
+	u32 nr_volumes;			/* that were wanted, and are there */
 	u64 data_bytes;			/* written, of DATA */
 	u64 zero_bytes;			/* and of ZERO */
 	u64 before_bytes;		/* of both, before this receive was gone on with */
 	u64 skipped_bytes;		/* in DATA and ZERO of dropped volumes alone */
 	u64 unused_bytes;		/* written for dropped volumes, and free in the pool */
-	u64 metadata_bytes;		/* used of the metadata device */
+	u64 metadata_bytes;		/* used of a new pool's metadata device */
 };
 
 struct te_receive_options {
@@ -26,15 +26,14 @@ struct te_receive_options {
 #define TE_WINDOW_NONE	UINT64_MAX	/* no checkpoints */
 
 /*
- * Reads the stream from fd onto the target, of which nothing is changed before
+ * Reads the stream from fd into the sink, of which nothing is changed before
  * the stream's beginning is found good, what `choice` names is there, and the
- * room is enough.  A target that was interrupted takes the continuation of its own
- * stream, and no other.  `choice` is settled afterwards.  0: the pool is there and on
- * disk.  Else -errno, after one sentence (none for -EINTR), and no pool, but perhaps a
- * place to go on at (te_target.interrupted tells when it is opened again).
+ * room is enough.  A sink that was interrupted takes the continuation of its own
+ * stream, and no other.  `choice` is settled afterwards.  0: all is there and on
+ * disk.  Else -errno, after one sentence (none for -EINTR).
  */
-int te_receive(int fd, const char *name, struct te_target *target,
-	       struct te_choice *choice, const struct te_receive_options *options,
-	       struct te_receive_totals *totals);
+struct te_sink;
+int te_receive(int fd, const char *name, struct te_sink *sink, struct te_choice *choice,
+	       const struct te_receive_options *options, struct te_receive_totals *totals);
 
 #endif

@@ -7,9 +7,7 @@
 
 #include <thinexport/thin_disk.h>
 #include "base/listing.h"
-#include "receive/room.h"
 #include "base/say.h"
-#include "stream/stream_read.h"
 #include "base/utf8.h"
 
 #define SECTOR_BYTES	512ULL
@@ -20,7 +18,7 @@ struct prospect {
 	struct te_begin begin;
 	struct te_room room;
 	const struct te_choice *choice;
-	struct te_target *target;
+	struct te_sink *sink;
 };
 
 static u64 block_bytes(const struct prospect *prospect)
@@ -189,23 +187,24 @@ static int look(struct prospect *prospect, struct te_stream_reader *reader, cons
 		struct te_choice *choice)
 {
 	int more = read_beginning(reader, &prospect->begin), err;
+	struct te_sink_beginning beginning = {
+		.name = name,
+		.begin = &prospect->begin,
+		.catalog = te_stream_catalog(reader),
+		.choice = choice,
+	};
 
 	if (more != 1)
 		return more;
-	err = te_choice_settle(choice, te_stream_catalog(reader), name);
-	if (!err && prospect->target->make)
-		err = prospect->target->make(prospect->target, &prospect->begin,
-					     te_stream_catalog(reader), choice);
-	if (err)
-		return err;
-	te_room_measure(&prospect->room, prospect->target, &prospect->begin, choice);
-	return 0;
+	err = te_choice_settle(choice, beginning.catalog, name);
+	return err ? err : prospect->sink->ops->measure(prospect->sink, &beginning,
+							 &prospect->room);
 }
 
-int te_receive_list(int fd, const char *name, struct te_target *target,
-		    struct te_choice *choice, bool json)
+int te_receive_list(int fd, const char *name, struct te_sink *sink, struct te_choice *choice,
+		    bool json)
 {
-	struct prospect prospect = { .choice = choice, .target = target };
+	struct prospect prospect = { .choice = choice, .sink = sink };
 	struct te_stream_reader *reader;
 	int err = te_choice_scan(choice, fd, name);
 
@@ -228,7 +227,7 @@ int te_receive_list(int fd, const char *name, struct te_target *target,
 		return err;
 	if (te_listing_end() != TE_EXIT_DONE)
 		return -EIO;
-	return te_room_check(&prospect.room, target);
+	return te_room_check(&prospect.room);
 }
 
 void te_receive_totals_json(const struct te_choice *choice,

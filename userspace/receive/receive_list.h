@@ -3,7 +3,7 @@
 #ifndef TE_RECEIVE_LIST_H
 #define TE_RECEIVE_LIST_H
 
-#include "receive/receive.h"
+#include "receive/sink.h"
 
 /*
  * Reads the stream's beginning - or, when volumes are chosen from a file, all of
@@ -11,8 +11,8 @@
  * it fits, or may fit as far as a pipe's beginning tells; else -errno after one
  * sentence.
  */
-int te_receive_list(int fd, const char *name, struct te_target *target,
-		    struct te_choice *choice, bool json);
+int te_receive_list(int fd, const char *name, struct te_sink *sink, struct te_choice *choice,
+		    bool json);
 
 /* After te_receive(): one object on standard output. */
 void te_receive_totals_json(const struct te_choice *choice,

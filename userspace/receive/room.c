@@ -42,7 +42,11 @@ void te_room_measure(struct te_room *room, const struct te_target *target,
 {
 	u64 metadata_blocks = target->metadata.bytes / THIN_METADATA_BLOCK_BYTES;
 
-	*room = (struct te_room) { .block_sectors = le32_to_cpu(begin->data_block_sectors) };
+	*room = (struct te_room) {
+		.target = target,
+		.kind = "",
+		.block_sectors = le32_to_cpu(begin->data_block_sectors),
+	};
 	room->data_blocks = target->data.bytes / (room->block_sectors * (u64)SECTOR_BYTES);
 	room->metadata_blocks = metadata_blocks < THIN_METADATA_MAX_BLOCKS ?
 		metadata_blocks : THIN_METADATA_MAX_BLOCKS;
@@ -53,23 +57,25 @@ void te_room_measure(struct te_room *room, const struct te_target *target,
 
 /* `what` needs so many, in the words of the sentence. */
 static int refuse_size(const struct te_target_part *part, const char *what, u64 wanted_blocks,
-		       u64 blocks, u64 block_bytes)
+		       u64 blocks, const char *kind, u64 block_bytes)
 {
 	te_error("%s is too small: the %s %" PRIu64 " blocks of %s, it has %" PRIu64
-		 "; %" PRIu64 " bytes more are needed", part->path, what, wanted_blocks,
-		 te_bytes(block_bytes), blocks, wanted_blocks * block_bytes - part->bytes);
+		 "%s; %" PRIu64 " bytes more are needed", part->path, what, wanted_blocks,
+		 te_bytes(block_bytes), blocks, kind, wanted_blocks * block_bytes - part->bytes);
 	return -ENOSPC;
 }
 
-int te_room_check(const struct te_room *room, const struct te_target *target)
+int te_room_check(const struct te_room *room)
 {
+	const struct te_target *target = room->target;
+
 	if (room->data_blocks < room->data_least || !room->data_blocks)
 		return refuse_size(&target->data, room->data_least < room->data_most ?
 						  "data needs at least" : "data needs",
 				   room->data_least ? room->data_least : 1, room->data_blocks,
-				   room->block_sectors * (u64)SECTOR_BYTES);
+				   room->kind, room->block_sectors * (u64)SECTOR_BYTES);
 	if (room->metadata_blocks < room->metadata_least)
 		return refuse_size(&target->metadata, "metadata needs at least", room->metadata_least,
-				   room->metadata_blocks, THIN_METADATA_BLOCK_BYTES);
+				   room->metadata_blocks, room->kind, THIN_METADATA_BLOCK_BYTES);
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include "receive/target.h"
 
 struct te_room {
+	const struct te_target *target;
+	const char *kind;		/* of what there is room for: "", or " free" */
 	u32 block_sectors;
 	u64 data_blocks;		/* that the target has room for */
 	u64 data_least;			/* blocks that will be written; */
@@ -20,6 +22,6 @@ void te_room_measure(struct te_room *room, const struct te_target *target,
 		     const struct te_begin *begin, const struct te_choice *choice);
 
 /* 0, or -ENOSPC after one sentence that names the shortfall: the least does not fit. */
-int te_room_check(const struct te_room *room, const struct te_target *target);
+int te_room_check(const struct te_room *room);
 
 #endif
