@@ -2,10 +2,14 @@
 /* One at a time for each pool. */
 #include "live/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -71,6 +75,35 @@ int te_lock_pool(const char *pool_name)
 		return err;
 	}
 	return fd;
+}
+
+static bool is_of_dead(int fd)
+{
+	char owner[32] = "";
+	long pid;
+
+	if (pread(fd, owner, sizeof(owner) - 1, 0) <= 0)
+		return false;
+	pid = strtol(owner, NULL, 10);
+	return pid > 0 && kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+void te_lock_wait_for_dead(void)
+{
+	DIR *folder = opendir(TE_LOCK_FOLDER);
+	struct dirent *entry;
+	int fd;
+
+	while (folder && (entry = readdir(folder))) {
+		fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK && is_of_dead(fd))
+			take(fd);
+		close(fd);
+	}
+	if (folder)
+		closedir(folder);
 }
 
 void te_unlock_pool(int lock)

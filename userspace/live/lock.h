@@ -17,4 +17,10 @@
 int te_lock_pool(const char *pool_name);
 void te_unlock_pool(int lock);
 
+/*
+ * A program that a killed thinexport has started holds its lock on until it is done:
+ * waits a moment for each of these.
+ */
+void te_lock_wait_for_dead(void);
+
 #endif

@@ -10,14 +10,17 @@
 #include "live/lock.h"
 #include "live/record.h"
 #include "lvm/lvm_change.h"
+#include "lvm/lvm_lock.h"
 #include "lvm/lvm_shape.h"
 
 #define POOL_TYPE	"thin-pool"
+#define OURS		"tags=" TE_LVM_NEW_TAG
 
 /* From a line of what lvs tells: "vms/new.thinexport-data|linear". */
 struct found {
 	char path[TE_LVM_PATH_BYTES];
 	char pool[TE_LVM_PATH_BYTES];
+	bool is_pool;			/* no part of one, but all of it */
 };
 
 void te_lvm_left_text_path(const char *pool, bool edited, char *path, size_t bytes)
@@ -51,6 +54,7 @@ static bool take_line(const char *line, size_t bytes, struct found *found)
 	snprintf(found->pool, sizeof(found->pool), "%s", found->path);
 	slash = strchr(found->pool, '/');
 	mark = slash ? strstr(slash, TE_LVM_NEW_MARK) : NULL;
+	found->is_pool = !mark;
 	if (mark) {
 		found->pool[mark - found->pool] = '\0';
 		return true;
@@ -60,13 +64,14 @@ static bool take_line(const char *line, size_t bytes, struct found *found)
 	       !strncmp(end, POOL_TYPE, strlen(POOL_TYPE));
 }
 
-/* What carries our tag, a line each: in one group, or in all.  NULL after one sentence. */
-static char *list(const char *group, bool *no_lvm)
+/* Volumes that LVM selects, a line each: in one group, or in all.  NULL after one sentence. */
+static char *list(const char *select, const char *group, bool *no_lvm)
 {
+	/* Whatever lvm.conf says of how reports look. */
 	const char *argv[] = {
-		"lvm", "lvs", "--nolocking", "--noheadings", "--separator", "|", "--options",
-		"lv_full_name,segtype", "--select", "tags=" TE_LVM_NEW_TAG, "--config",
-		"report{prefixes=0 quoted=0 aligned=0}", group, NULL,
+		"lvm", "lvs", "--nolocking", "--reportformat", "basic", "--noheadings",
+		"--separator", "|", "--options", "lv_full_name,segtype", "--select", select,
+		"--config", "report{prefixes=0 quoted=0 aligned=0}", group, NULL,
 	};
 	struct te_child child;
 	int err = te_child_change((char *const *)argv, -1, &child);
@@ -102,45 +107,85 @@ static const char *next(const char *text, const char *path, struct found *found)
 	return NULL;
 }
 
-/* Only if it still has the tag. */
-static int remove_one(struct te_lvm_left *left, const struct found *found, int lock)
+/* A pool that is whole, and that somebody has taken into use, is no leftover. */
+static int check_unused(const struct found *found, const char *group)
+{
+	char select[TE_LVM_NAME_BYTES + 64], *text, *name;
+	bool no_lvm;
+	int err = 0;
+
+	snprintf(select, sizeof(select), "pool_lv=\"%s\" && lv_device_open=open",
+		 strchr(found->path, '/') + 1);
+	text = list(select, group, &no_lvm);
+	if (!text)
+		return -EIO;
+	name = text + strspn(text, " ");
+	if (*name) {
+		te_error("%s was not finished, but its volume %.*s is in use, so nothing of it is removed; `lvchange --deltag " TE_LVM_NEW_TAG " %s` keeps it",
+			 found->path, (int)strcspn(name, "|"), name, found->path);
+		err = -EBUSY;
+	}
+	te_free(text);
+	return err;
+}
+
+/* Only if it still has the tag; by who holds the group's lock. */
+static int remove_one(struct te_lvm_left *left, const struct found *found, const char *group,
+		      int lock)
 {
 	const char *argv[] = {
-		"lvm", "lvremove", "--yes", "--force", "--force", "--select",
-		"tags=" TE_LVM_NEW_TAG, found->path, NULL,
+		"lvm", "lvremove", "--nolocking", "--yes", "--force", "--force", "--select",
+		OURS, found->path, NULL,
 	};
 	char act[TE_LVM_PATH_BYTES + 32];
+	int err = found->is_pool ? check_unused(found, group) : 0;
 
+	if (err)
+		return err;
 	snprintf(act, sizeof(act), "remove %s", found->path);
 	if (left->tell)
 		left->tell(left->context, found->pool, act);
 	return left->dry ? 0 : te_lvm_change(argv, lock, "remove what was made for it", found->path);
 }
 
-int te_lvm_left_remove_locked(struct te_lvm_left *left, int lock)
+static int remove_all(struct te_lvm_left *left, const char *group, int lock)
 {
-	char group[TE_LVM_NAME_BYTES];
-	struct found found;
-	const char *at;
-	char *text;
 	bool no_lvm, any = false;
 	int err = 0, first = 0;
+	struct found found;
+	const char *at;
+	char *text = list(OURS, group, &no_lvm);
 
-	snprintf(group, sizeof(group), "%.*s", (int)strcspn(left->path, "/"), left->path);
-	text = list(group, &no_lvm);
 	if (!text)
 		return no_lvm ? 0 : -EIO;
 	for (at = next(text, left->path, &found); at; at = next(at, left->path, &found)) {
 		if (!any && left->begin)
 			left->begin(left->context, left->path);
 		any = true;
-		err = remove_one(left, &found, lock);
+		err = remove_one(left, &found, group, lock);
 		first = first ? first : err;
 	}
 	if (!first && !left->dry)
 		te_lvm_left_drop_texts(left->path);
 	te_free(text);
 	return first;
+}
+
+int te_lvm_left_remove_locked(struct te_lvm_left *left)
+{
+	char group[TE_LVM_NAME_BYTES];
+	int lock = -1, err;
+
+	snprintf(group, sizeof(group), "%.*s", (int)strcspn(left->path, "/"), left->path);
+	/* lvremove itself would wait for it without end. */
+	if (!left->dry)
+		lock = te_lvm_lock_undo(group, left->path);
+	if (!left->dry && lock < 0)
+		return lock == -ENOENT ? 0 : lock;
+	err = remove_all(left, group, lock);
+	if (lock >= 0)
+		close(lock);
+	return err;
 }
 
 static int remove_pool(struct te_lvm_left *left, const char *pool)
@@ -154,7 +199,7 @@ static int remove_pool(struct te_lvm_left *left, const char *pool)
 	if (lock < 0)
 		return lock;
 	one.path = pool;
-	err = te_lvm_left_remove_locked(&one, lock);
+	err = te_lvm_left_remove_locked(&one);
 	te_unlock_pool(lock);
 	return err;
 }
@@ -168,7 +213,9 @@ int te_lvm_left_remove(struct te_lvm_left *left)
 	bool no_lvm;
 	int err = 0, first = 0;
 
-	text = list(NULL, &no_lvm);
+	/* LVM may be making just now what a killed receive has asked it for. */
+	te_lock_wait_for_dead();
+	text = list(OURS, NULL, &no_lvm);
 	if (!text)
 		return no_lvm ? 0 : -EIO;
 	/* lvs sorts by name: what is of one pool stands together. */

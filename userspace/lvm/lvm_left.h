@@ -5,7 +5,8 @@
  * It tells of itself: plain volumes called POOL.thinexport-..., or a pool that was not
  * finished, all with the tag TE_LVM_NEW_TAG (lvm_shape.h).  Nothing else is touched.
  * What is removed is asked for under the lock of the pool's name, which a receive
- * that is at work holds.
+ * that is at work holds.  A pool that is whole but for its tag stays when one of its
+ * volumes is open: somebody works with it.
  */
 #ifndef TE_LVM_LEFT_H
 #define TE_LVM_LEFT_H
@@ -25,8 +26,8 @@ struct te_lvm_left {
 /* 0, also where there is no LVM, or -errno after one sentence. */
 int te_lvm_left_remove(struct te_lvm_left *left);
 
-/* Only of the pool left->path, by who holds its lock. */
-int te_lvm_left_remove_locked(struct te_lvm_left *left, int lock);
+/* Only of the pool left->path, by who holds its lock; waits for the group's, but not for ever. */
+int te_lvm_left_remove_locked(struct te_lvm_left *left);
 
 /*
  * Where the group's text, as it was before the pool was put in, is kept until all

@@ -56,7 +56,8 @@ static int try_lock(const char *path, int kind)
 	return err;
 }
 
-static int lock_group(const char *group, int kind, const char *wanted)
+/* `to_end`: whatever signals come. */
+static int lock_group(const char *group, int kind, const char *wanted, bool to_end)
 {
 	char path[PATH_MAX];
 	int lock, tries;
@@ -74,7 +75,7 @@ static int lock_group(const char *group, int kind, const char *wanted)
 				 wanted, group, TRIES / 10);
 			return -EBUSY;
 		}
-		if (te_interrupted())
+		if (!to_end && te_interrupted())
 			return -EINTR;
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
@@ -90,12 +91,12 @@ int te_lvm_lock(const struct te_pool *pool)
 	if (strncmp(pool->dm.uuid, "LVM-", 4) ||
 	    !group_of(pool->dm.name, group, sizeof(group)))
 		return -ENOENT;
-	return lock_group(group, LOCK_EX, pool->dm.name);
+	return lock_group(group, LOCK_EX, pool->dm.name, false);
 }
 
 int te_lvm_lock_group(const char *group, const char *wanted)
 {
-	int lock = lock_group(group, LOCK_EX, wanted);
+	int lock = lock_group(group, LOCK_EX, wanted, false);
 
 	if (lock == -ENOENT)
 		te_error("%s: there is no folder %s, where LVM keeps its locks", wanted,
@@ -103,9 +104,14 @@ int te_lvm_lock_group(const char *group, const char *wanted)
 	return lock;
 }
 
+int te_lvm_lock_undo(const char *group, const char *wanted)
+{
+	return lock_group(group, LOCK_EX, wanted, true);
+}
+
 int te_lvm_wait(const char *group, const char *wanted)
 {
-	int lock = lock_group(group, LOCK_EX, wanted);
+	int lock = lock_group(group, LOCK_EX, wanted, false);
 
 	if (lock >= 0)
 		close(lock);
@@ -114,5 +120,5 @@ int te_lvm_wait(const char *group, const char *wanted)
 
 int te_lvm_lock_shared(const char *group, const char *wanted)
 {
-	return lock_group(group, LOCK_SH, wanted);
+	return lock_group(group, LOCK_SH, wanted, false);
 }

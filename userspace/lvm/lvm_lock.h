@@ -26,6 +26,12 @@ int te_lvm_lock_group(const char *group, const char *wanted);
 int te_lvm_lock_shared(const char *group, const char *wanted);
 
 /*
+ * Likewise for who takes away what he has made, after a signal too.  -ENOENT without a
+ * sentence: LVM never ran here.
+ */
+int te_lvm_lock_undo(const char *group, const char *wanted);
+
+/*
  * Until the group is free, right before a command of LVM's that would wait without
  * end.  0, or -errno after one sentence.
  */

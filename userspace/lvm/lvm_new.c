@@ -346,6 +346,8 @@ int te_lvm_new_finish(struct te_lvm_new *new)
 	int err = become_pool(new);
 
 	if (!err)
+		err = te_lvm_wait(new->group.name, path_of(new));
+	if (!err)
 		err = activate(new);
 	if (!err)
 		err = let_go(new);
@@ -360,7 +362,7 @@ static void undo(struct te_lvm_new *new)
 	struct te_lvm_left left = { .path = path_of(new) };
 	char before[PATH_MAX];
 
-	if (!te_lvm_left_remove_locked(&left, new->lock))
+	if (!te_lvm_left_remove_locked(&left))
 		return;
 	te_note("%s: `thinexport cleanup %s` removes what is left of it", path_of(new),
 		path_of(new));

@@ -254,6 +254,11 @@ static int check_lv(const struct te_lvm_shape *shape, const struct te_lvm_lv *lv
 				 shape->options->path, lv->name, lv->tags.strings[i]);
 			return -EINVAL;
 		}
+	if (lv->host && !te_lvm_is_plain(lv->host)) {
+		te_error("%s: %s was made on a host called '%s' in the stream, which LVM does not take",
+			 shape->options->path, lv->name, lv->host);
+		return -EINVAL;
+	}
 	if (lv->transaction_id > INT64_MAX) {
 		te_error("%s: %s has the transaction id %llu in the stream, which LVM does not take",
 			 shape->options->path, lv->name, (unsigned long long)lv->transaction_id);
@@ -294,6 +299,12 @@ static int describe_pool(struct te_lvm_shape *shape, const struct te_begin *begi
 	    strcmp(pool->discards, "nopassdown") && strcmp(pool->discards, "ignore")) {
 		te_error("%s: the stream's pool deals with discards by '%s', which LVM does not know",
 			 shape->options->path, pool->discards);
+		return -EINVAL;
+	}
+	/* It is the name of a file, and not to lead elsewhere. */
+	if (pool->profile && !te_lvm_is_name(pool->profile, strlen(pool->profile))) {
+		te_error("%s: the stream's pool has the profile '%s', which is no name of one",
+			 shape->options->path, pool->profile);
 		return -EINVAL;
 	}
 	return check_lv(shape, pool);

@@ -46,7 +46,7 @@ static int cannot_take(struct editing *editing, const char *what, const char *na
 }
 
 /* LVM's strings know \" and \\, and ours hold neither, nor control characters. */
-static bool is_plain(const char *text)
+bool te_lvm_is_plain(const char *text)
 {
 	for (; *text; text++)
 		if ((unsigned char)*text < 0x20 || *text == '"' || *text == '\\' || *text == 0x7f)
@@ -314,8 +314,8 @@ static bool check_lv(struct editing *editing, const struct te_lvm_lv *lv)
 	for (i = 0; i < lv->tags.nr; i++)
 		if (!te_lvm_is_tag(lv->tags.strings[i]))
 			return cannot(editing, "LVM takes no such tag at", lv->name);
-	if ((lv->host && !is_plain(lv->host)) || (lv->discards && !is_plain(lv->discards)) ||
-	    !is_plain(lv->uuid))
+	if ((lv->host && !te_lvm_is_plain(lv->host)) || !te_lvm_is_plain(lv->uuid) ||
+	    (lv->discards && !te_lvm_is_plain(lv->discards)))
 		return cannot(editing, "LVM takes no such text at", lv->name);
 	return true;
 }

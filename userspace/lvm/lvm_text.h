@@ -54,8 +54,9 @@ size_t te_lvm_text_bytes(const struct te_lvm_text_pool *pool);
 /* LVM counts the changes of a group: the number of the text's state.  false: it has none. */
 bool te_lvm_text_seqno(const char *text, u64 *seqno);
 
-/* True for what LVM takes as a tag. */
+/* True for what LVM takes as a tag; and for what can stand in a string of the text. */
 bool te_lvm_is_tag(const char *tag);
+bool te_lvm_is_plain(const char *text);
 
 /* A new uuid, as LVM makes them: 32 random letters and digits.  0 or -errno. */
 int te_lvm_text_uuid(char uuid[TE_LVM_UUID_BYTES]);
