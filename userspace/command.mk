@@ -23,7 +23,7 @@ COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words thre
 COMMAND_SRC += $(addprefix live/, dm dm_table dm_call lock mark record peek mount moment crew watchdog \
 	window pin undo pending live close_view)
 COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock lvm_change lvm_shape lvm_text \
-	lvm_new lvm_left)
+	lvm_new lvm_left lvm_room lvm_into)
 # ... or any other source
 COMMAND_SRC += $(addprefix source/, image metadata_cache source source_devices source_view \
 	source_any source_options)
@@ -35,7 +35,7 @@ COMMAND_SRC += $(addprefix stream/, codec codec_zlib codec_zstd frame resume cat
 	catalog_lvm catalog ops_frame stream_write stream_check unpack stream_read)
 # Back: placement
 COMMAND_SRC += $(addprefix receive/, choice choice_scan room checkpoint receive_state receive_keep \
-	receive receive_list receive_status target place sink_pool)
+	receive receive_list receive_status target place sink_pool provisioned sink_thin)
 # ... and metadata
 COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_store build_state \
 	build_count build_space_map)

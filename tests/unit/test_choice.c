@@ -13,6 +13,8 @@ static const struct {
 	const char *name;
 } there[] = { { 1, "web" }, { 2, "mail" }, { 3, "old" }, { 7, "old" }, { 9, "2" }, { 12, NULL } };
 
+#define SECTORS		2048u		/* of each volume */
+
 static struct te_catalog *new_catalog(void)
 {
 	struct te_catalog *catalog = te_catalog_create(ARRAY_SIZE(there));
@@ -21,6 +23,7 @@ static struct te_catalog *new_catalog(void)
 	CHECK(catalog);
 	for (i = 0; i < ARRAY_SIZE(there); i++) {
 		catalog->volumes[i].dev_id = there[i].dev_id;
+		catalog->volumes[i].sectors = SECTORS;
 		catalog->volumes[i].name = there[i].name ? strdup(there[i].name) : NULL;
 	}
 	return catalog;
@@ -29,7 +32,9 @@ static struct te_catalog *new_catalog(void)
 struct words {
 	const char *volumes[4];
 	const char *renames[4];
+	const char *grows[4];
 };
+
 
 static int settle(const struct words *words, struct te_choice *choice)
 {
@@ -42,6 +47,8 @@ static int settle(const struct words *words, struct te_choice *choice)
 		CHECK_EQ(te_words_add(&choice->volumes, (char *)words->volumes[i]), 0);
 	for (i = 0; i < 4 && words->renames[i]; i++)
 		CHECK_EQ(te_words_add(&choice->renames, (char *)words->renames[i]), 0);
+	for (i = 0; i < 4 && words->grows[i]; i++)
+		CHECK_EQ(te_words_add(&choice->grows, (char *)words->grows[i]), 0);
 	err = te_choice_settle(choice, catalog, "it");
 	te_catalog_destroy(catalog);
 	return err;
@@ -138,6 +145,34 @@ static void a_rename_that_is_none_is_refused(void)
 	refused(&(struct words) { .renames = { "web=a", "1=b" } }, -EINVAL, "given a name twice");
 	refused(&(struct words) { .renames = { "web=4", "1=5" } }, -EINVAL,
 		"given a device id twice");
+}
+
+static void a_volume_grows_by_a_size_or_to_one(void)
+{
+	struct te_choice choice;
+
+	CHECK_EQ(settle(&(struct words) { .grows = { "web=+1M", "mail=3M", "12=1M", "9=1048577" } },
+			&choice), 0);
+	CHECK_EQ(choice.settled[0].sectors, 2 * SECTORS);
+	CHECK_EQ(choice.settled[1].sectors, 3 * SECTORS);
+	CHECK_EQ(choice.settled[2].sectors, SECTORS);
+	CHECK_EQ(choice.settled[4].sectors, SECTORS + 1);
+	CHECK_EQ(choice.settled[5].sectors, SECTORS);
+	te_choice_exit(&choice);
+}
+
+static void a_growth_that_is_none_is_refused(void)
+{
+	refused(&(struct words) { .grows = { "web" } }, -EINVAL, "must be VOLUME=+SIZE");
+	refused(&(struct words) { .grows = { "web=" } }, -EINVAL, "must be VOLUME=+SIZE");
+	refused(&(struct words) { .grows = { "web=-1M" } }, -EINVAL, "must be VOLUME=+SIZE");
+	refused(&(struct words) { .grows = { "web=1X" } }, -EINVAL, "must be VOLUME=+SIZE");
+	refused(&(struct words) { .grows = { "web=512K" } }, -EINVAL, "larger, not smaller; it has 1 MiB");
+	refused(&(struct words) { .grows = { "web=+9999999T" } }, -EINVAL, "must be");
+	refused(&(struct words) { .grows = { "web=+1M", "1=+1M" } }, -EINVAL, "a size twice");
+	refused(&(struct words) { .grows = { "nobody=+1M" } }, -ENOENT, "no volume nobody");
+	refused(&(struct words) { .volumes = { "web" }, .grows = { "mail=+1M" } }, -EINVAL,
+		"not among the volumes that --volume chooses");
 }
 
 static void two_volumes_never_become_one(void)
@@ -252,6 +287,8 @@ UNIT_MAIN(UNIT(all_are_wanted_when_none_is_named),
 	  UNIT(a_rename_gives_an_id_a_name_or_both),
 	  UNIT(renamed_volumes_may_take_each_others_ids),
 	  UNIT(a_rename_that_is_none_is_refused),
+	  UNIT(a_volume_grows_by_a_size_or_to_one),
+	  UNIT(a_growth_that_is_none_is_refused),
 	  UNIT(two_volumes_never_become_one),
 	  UNIT(a_volume_that_is_dropped_keeps_nothing_from_others),
 	  UNIT(a_stream_that_changed_between_two_readings_is_refused),

@@ -95,6 +95,31 @@ static void what_is_placed_lies_in_its_order(void)
 	}
 }
 
+/* Every third block, some by pieces: what is between stays as it was. */
+static void what_is_sought_lies_in_its_place(void)
+{
+	int fd = memfd_create("placed", 0);
+	struct te_place_writer *place = te_place_create(fd, "placed", BLOCK_SECTORS, BLOCKS);
+	size_t at;
+
+	memset(source, 0xff, BYTES);
+	CHECK_EQ(pwrite(fd, source, BYTES, 0), BYTES);
+	for (at = BLOCK_BYTES; at < BYTES; at += 3 * BLOCK_BYTES) {
+		memset(source + at, (int)(at / BLOCK_BYTES), BLOCK_BYTES);
+		CHECK_EQ(te_place_seek(place, at), 0);
+		CHECK_EQ(te_place_write(place, source + at, 512), 0);
+		CHECK_EQ(te_place_write(place, source + at + 512, BLOCK_BYTES - 512), 0);
+		CHECK_EQ(te_place_position(place), at + BLOCK_BYTES);
+		CHECK_EQ(te_place_pending(place), BLOCK_BYTES);
+	}
+	CHECK_EQ(te_place_wait(place), 0);
+	CHECK_EQ(te_place_finish(place), 0);
+	te_place_destroy(place);
+	CHECK_EQ(pread(fd, back, BYTES, 0), BYTES);
+	CHECK(!memcmp(source, back, BYTES));
+	close(fd);
+}
+
 static void zeros_in_a_file_are_holes(void)
 {
 	int fd = memfd_create("placed", 0);
@@ -176,6 +201,7 @@ static void nothing_is_placed_beyond_the_end(void)
 }
 
 UNIT_MAIN(UNIT(what_is_placed_lies_in_its_order),
+	  UNIT(what_is_sought_lies_in_its_place),
 	  UNIT(zeros_in_a_file_are_holes),
 	  UNIT(of_writes_that_fail_the_lowest_is_told),
 	  UNIT(what_is_settled_is_written),

@@ -204,28 +204,8 @@ a_killed_one_is_cleaned_up() {
 	thinexport cleanup 2>&1 | grep 'nothing to clean up'
 }
 
-# LVM as it is, but for the command whose words begin with VERB and hold WORD: that
-# fails, before or after its work (WHEN); or its caller is killed as it begins; or another
-# change of the group slips in behind it.
-broken_lvm() {
-	mkdir -p "$TE_TMP/broken"
-	cat >"$TE_TMP/broken/lvm" <<-END
-		#!/bin/bash
-		real=$(type -P lvm)
-		[ "\$1" = "\$VERB" ] && [[ "\$*" == *"\$WORD"* ]] || exec \$real "\$@"
-		case \$WHEN in
-		killed) kill -KILL \$PPID; exec \$real "\$@" ;;
-		after) \$real "\$@" ;;
-		changed) \$real "\$@" && exec \$real vgchange --nolocking -q --addtag more new ;;
-		esac
-		echo broken >&2
-		exit 5
-	END
-	chmod +x "$TE_TMP/broken/lvm"
-}
-
 broken() { # broken WHEN VERB WORD: a receive in which LVM is
-	env PATH="$TE_TMP/broken:$PATH" WHEN="$1" VERB="$2" WORD="$3" \
+	with_broken_lvm "$@" \
 		thinexport receive -i "$TE_TMP/stream" --volume db-1 --size 16M new/my-pool
 }
 

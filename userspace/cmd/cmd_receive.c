@@ -9,12 +9,14 @@
 #include "base/interrupt.h"
 #include "base/listing.h"
 #include "lvm/lvm.h"
+#include "lvm/lvm_into.h"
 #include "lvm/lvm_new.h"
 #include "base/progress.h"
 #include "receive/receive.h"
 #include "receive/receive_list.h"
 #include "receive/receive_status.h"
 #include "receive/sink_pool.h"
+#include "receive/sink_thin.h"
 #include "base/say.h"
 #include "stream/stream_read.h"
 #include "base/threads.h"
@@ -24,6 +26,7 @@ struct options {
 	const char *metadata;
 	const char *data;
 	struct te_lvm_new_options lvm;	/* its path, or the two devices */
+	bool into;			/* the pool is there */
 	struct te_choice choice;
 	struct te_receive_options receive;
 	bool status;
@@ -69,6 +72,9 @@ static enum te_exit take_option(struct options *options, int c)
 	case 'r':
 		return te_words_add(&options->choice.renames, optarg) ? TE_EXIT_FAILED :
 									TE_EXIT_DONE;
+	case 'G':
+		return te_words_add(&options->choice.grows, optarg) ? TE_EXIT_FAILED :
+								      TE_EXIT_DONE;
 	case 'S':
 		return take_size("--size", &options->lvm.bytes);
 	case 'M':
@@ -88,6 +94,9 @@ static enum te_exit take_option(struct options *options, int c)
 	case 'f':
 		options->receive.force = true;
 		break;
+	case 'I':
+		options->into = true;
+		break;
 	case 'n':
 		options->dry = true;
 		break;
@@ -104,13 +113,15 @@ static enum te_exit take_option(struct options *options, int c)
 static bool is_for_lvm(const struct options *options)
 {
 	return !options->metadata && !options->data && !options->status &&
-	       !options->receive.force && !options->receive.window_bytes;
+	       !options->receive.force && !options->receive.window_bytes &&
+	       !(options->into && (options->lvm.bytes || options->lvm.metadata_bytes));
 }
 
 static bool is_for_devices(const struct options *options)
 {
 	return options->metadata && (options->data || options->status) && !options->lvm.bytes &&
-	       !options->lvm.metadata_bytes && !options->lvm.chunk_bytes;
+	       !options->lvm.metadata_bytes && !options->lvm.chunk_bytes && !options->into &&
+	       !options->choice.grows.nr;
 }
 
 static enum te_exit parse(int argc, char **argv, struct options *options)
@@ -124,11 +135,13 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 		{ "chunk-size", required_argument, NULL, 'C' },
 		{ "volume", required_argument, NULL, 'v' },
 		{ "rename", required_argument, NULL, 'r' },
+		{ "grow", required_argument, NULL, 'G' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "checkpoint", required_argument, NULL, 'c' },
 		{ "status", no_argument, NULL, 's' },
 		{ "progress", required_argument, NULL, 'p' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "into", no_argument, NULL, 'I' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL }
 	};
@@ -156,11 +169,21 @@ static void say_totals(const struct te_receive_totals *totals, double seconds)
 {
 	u64 bytes = totals->data_bytes + totals->zero_bytes;
 
-	te_note("received %u volume%s: %s of data and %s of zeros, %s of metadata, %s/s",
+	char metadata[40] = "";
+
+	if (totals->metadata_bytes)
+		snprintf(metadata, sizeof(metadata), ", %s of metadata",
+			 te_bytes(totals->metadata_bytes));
+	te_note("received %u volume%s: %s of data and %s of zeros%s, %s/s",
 		totals->nr_volumes, totals->nr_volumes == 1 ? "" : "s",
-		te_bytes(totals->data_bytes), te_bytes(totals->zero_bytes),
-		te_bytes(totals->metadata_bytes),
+		te_bytes(totals->data_bytes), te_bytes(totals->zero_bytes), metadata,
 		te_bytes((u64)((double)(bytes - totals->before_bytes) / seconds)));
+	if (totals->copied_bytes)
+		te_note("%s that were shared are now copied: LVM's volumes share with the one they are snapshots of",
+			te_bytes(totals->copied_bytes));
+	if (totals->filled_bytes)
+		te_note("%s were written as zeros where nothing was provisioned: the pool ignores discards",
+			te_bytes(totals->filled_bytes));
 	if (totals->before_bytes)
 		te_note("%s of it had arrived before", te_bytes(totals->before_bytes));
 	if (totals->skipped_bytes)
@@ -252,10 +275,31 @@ static int receive_new(struct options *options, int fd, const char *name,
 	return err;
 }
 
+static int receive_into(struct options *options, int fd, const char *name,
+			struct te_receive_totals *totals)
+{
+	struct te_lvm_into *into = te_lvm_into_open(&options->lvm);
+	struct te_sink *sink = into ? te_sink_thin_create(into) : NULL;
+	int err = -EIO;
+
+	if (sink) {
+		err = receive_into_sink(options, fd, name, sink, totals);
+		te_sink_thin_destroy(sink);
+	}
+	if (!err && !options->dry)
+		err = te_lvm_into_finish(into);
+	if (err == -EINTR)
+		te_error("interrupted: nothing was received into %s; it begins anew",
+			 options->lvm.path);
+	te_lvm_into_close(into);
+	return err;
+}
+
 static int receive_lvm(struct options *options, int fd, const char *name)
 {
 	struct te_receive_totals totals;
-	int err = receive_new(options, fd, name, &totals);
+	int err = options->into ? receive_into(options, fd, name, &totals) :
+				  receive_new(options, fd, name, &totals);
 
 	return err || options->dry ? err : tell(options, &totals);
 }
@@ -293,8 +337,9 @@ static enum te_exit run(int argc, char **argv)
 const struct te_cmd te_cmd_receive = {
 	.verb = "receive",
 	.synopsis = "[OPTION]... VG/POOL | --metadata PATH --data PATH",
-	.summary = "write a stream into a new pool",
+	.summary = "write a stream into a new pool, or into one that is there",
 	.help = "VG/POOL is made by LVM, in a volume group that is there.\n\n"
+		"      --into           VG/POOL is there and active: adds the volumes to it\n"
 		"  -i, --input FILE     the stream; standard input without it\n"
 		"      --metadata PATH  device, or file, that the new pool's metadata goes to\n"
 		"      --data PATH      device, or file, that its data goes to\n"
@@ -306,6 +351,9 @@ const struct te_cmd te_cmd_receive = {
 		"      --volume ID|NAME receives only this volume; may be repeated\n"
 		"      --rename OLD=NEW gives a volume (ID or NAME) another name, or, when\n"
 		"                       NEW is a number, another device id; may be repeated\n"
+		"      --grow VOLUME=[+]SIZE\n"
+		"                       makes a volume (ID or NAME) of VG/POOL larger, by SIZE or\n"
+		"                       to it; may be repeated\n"
 		"      --force          overwrite what either holds\n"
 		"      --status         tells of an interrupted receive, by --metadata alone, and\n"
 		"                       prints the token for send --resume\n"

@@ -36,11 +36,10 @@ bool te_lvm_is_path(const char *what)
 
 static const struct te_lvm_lv *find_lv(const struct te_lvm_group *group, const char *name)
 {
-	size_t i;
+	const struct te_lvm_lv *lv = te_lvm_group_find(group, name);
 
-	for (i = 0; i < group->nr_lvs; i++)
-		if (!strcmp(group->lvs[i].name, name))
-			return &group->lvs[i];
+	if (lv)
+		return lv;
 	te_error("volume group %s has no volume %s; `lvs %s` lists those it has", group->name,
 		 name, group->name);
 	return NULL;
@@ -276,15 +275,10 @@ const struct te_lvm_lv *te_lvm_find_name(const struct te_lvm *lvm, const char *n
 
 bool te_lvm_has_external_origin(const struct te_lvm *lvm, const struct te_lvm_lv *lv)
 {
-	size_t i;
-
 	if (!lv->origin || te_lvm_find_name(lvm, lv->origin))
 		return false;
 	/* Only one that is there: LVM forgets the names of removed ones by itself. */
-	for (i = 0; i < lvm->group.nr_lvs; i++)
-		if (!strcmp(lvm->group.lvs[i].name, lv->origin))
-			return true;
-	return false;
+	return te_lvm_group_find(&lvm->group, lv->origin) != NULL;
 }
 
 static void add_uuid(char *to, const char *uuid)
@@ -296,7 +290,7 @@ static void add_uuid(char *to, const char *uuid)
 	*to = '\0';
 }
 
-int te_lvm_find_pool(const struct te_lvm *lvm, struct te_pool *pool)
+int te_lvm_find_active(const struct te_lvm *lvm, struct te_pool *pool)
 {
 	char uuid[TE_DM_UUID_BYTES] = "LVM-";
 	int err;
@@ -310,16 +304,23 @@ int te_lvm_find_pool(const struct te_lvm *lvm, struct te_pool *pool)
 	uuid[strlen(uuid) - strlen("-tpool")] = '\0';
 	if (err == -ENXIO)
 		err = te_dm_find_uuid(uuid, &pool->dm);
-	if (err == -ENXIO) {
-		te_error("%s is not active here: `lvchange -ay %s` activates it; or, to read it as it lies, `lvchange -ay -y %s_tmeta`, `lvchange -ay -y %s_tdata`, then --metadata /dev/%s_tmeta --data /dev/%s_tdata",
-			 lvm->path, lvm->path, lvm->path, lvm->path, lvm->path, lvm->path);
+	if (err == -ENXIO)
 		return err;
-	}
 	if (err) {
 		te_error("%s: its device cannot be looked up: %s", lvm->path, strerror(-err));
 		return err;
 	}
 	return te_pool_refresh(pool);
+}
+
+int te_lvm_find_pool(const struct te_lvm *lvm, struct te_pool *pool)
+{
+	int err = te_lvm_find_active(lvm, pool);
+
+	if (err == -ENXIO)
+		te_error("%s is not active here: `lvchange -ay %s` activates it; or, to read it as it lies, `lvchange -ay -y %s_tmeta`, `lvchange -ay -y %s_tdata`, then --metadata /dev/%s_tmeta --data /dev/%s_tdata",
+			 lvm->path, lvm->path, lvm->path, lvm->path, lvm->path, lvm->path);
+	return err;
 }
 
 void te_lvm_dm_name(const char *path, char name[TE_DM_NAME_BYTES])

@@ -73,7 +73,11 @@ const struct te_lvm_lv *te_lvm_find_name(const struct te_lvm *lvm, const char *n
 /* True when part of what it shows lies outside the pool. */
 bool te_lvm_has_external_origin(const struct te_lvm *lvm, const struct te_lvm_lv *lv);
 
-/* The device of the pool, active here.  0 or -errno after one sentence. */
+/*
+ * The device of the pool, active here.  0 or -errno after one sentence; the first
+ * without any for -ENXIO, that it is not active.
+ */
+int te_lvm_find_active(const struct te_lvm *lvm, struct te_pool *pool);
 int te_lvm_find_pool(const struct te_lvm *lvm, struct te_pool *pool);
 
 /* What that device is called: "vg/my-pool" is "vg-my--pool-tpool". */

@@ -2,8 +2,13 @@
 /* LVM's commands that change something, and what of its settings we count on. */
 #include "lvm/lvm_change.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/child.h"
 #include "base/say.h"
+#include "lvm/lvm.h"
+#include "lvm/lvm_ask.h"
 #include "lvm/lvm_lock.h"
 
 #define MOST_BYTES	4096u
@@ -21,6 +26,30 @@ int te_lvm_change(const char *const argv[], int hold, const char *what, const ch
 		err = -EIO;
 	}
 	te_free(child.text);
+	return err;
+}
+
+int te_lvm_ask_to_change(struct te_lvm_group *group, const char *path)
+{
+	char name[TE_LVM_NAME_BYTES];
+	int lock, err;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, "/"), path);
+	lock = te_lvm_lock_shared(name, path);
+	if (lock < 0 && lock != -ENOENT)
+		return lock;
+	err = te_lvm_ask_group(group, name, path);
+	if (!err)
+		err = te_lvm_check_group(group);
+	if (!err && group->partial) {
+		te_error("%s: devices of the volume group are missing, and LVM then changes nothing in it",
+			 path);
+		err = -ENODEV;
+	}
+	if (!err)
+		err = te_lvm_ask_lvs(group);
+	if (lock >= 0)
+		close(lock);
 	return err;
 }
 

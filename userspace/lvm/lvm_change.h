@@ -3,7 +3,7 @@
 #ifndef TE_LVM_CHANGE_H
 #define TE_LVM_CHANGE_H
 
-#include "core/seam.h"
+#include "lvm/lvm_report.h"
 
 /*
  * Runs `lvm argv[1]...` to its end, whatever signals come.  `hold`, a lock, is held
@@ -11,6 +11,13 @@
  * WHAT: ...".
  */
 int te_lvm_change(const char *const argv[], int hold, const char *what, const char *path);
+
+/*
+ * All we know at one moment of the group of `path`, "VG/NAME", that is to be changed:
+ * it is not shared, not exported, and no device of it is missing.  0, or -errno after
+ * one sentence.
+ */
+int te_lvm_ask_to_change(struct te_lvm_group *group, const char *path);
 
 /*
  * Its locks are where we take them, and no lvmlockd has others.  0, or -errno after

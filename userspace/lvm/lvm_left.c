@@ -13,14 +13,17 @@
 #include "lvm/lvm_lock.h"
 #include "lvm/lvm_shape.h"
 
-#define POOL_TYPE	"thin-pool"
 #define OURS		"tags=" TE_LVM_NEW_TAG
 
-/* From a line of what lvs tells: "vms/new.thinexport-data|linear". */
+/*
+ * From a line of what lvs tells: "vms/new.thinexport-data|linear||TAGS",
+ * "vms/new|thin-pool||TAGS", "vms/web|thin|pool|TAGS".
+ */
 struct found {
 	char path[TE_LVM_PATH_BYTES];
 	char pool[TE_LVM_PATH_BYTES];
-	bool is_pool;			/* no part of one, but all of it */
+	bool is_pool;			/* no part or volume of one, but all of it */
+	bool arrived;			/* it has that tag */
 };
 
 void te_lvm_left_text_path(const char *pool, bool edited, char *path, size_t bytes)
@@ -43,25 +46,55 @@ void te_lvm_left_drop_texts(const char *pool)
 	}
 }
 
-/* False for what carries our tag, but is none of ours. */
-static bool take_line(const char *line, size_t bytes, struct found *found)
+/* Up to the next '|', or the line's end; false: it does not fit. */
+static bool take_word(const char **line, char *word, size_t bytes)
 {
-	const char *end = memchr(line, '|', bytes), *mark, *slash;
+	size_t length = strcspn(*line, "|\n");
 
-	if (!end || (size_t)(end - line) >= sizeof(found->path))
+	if (length >= bytes)
 		return false;
-	snprintf(found->path, sizeof(found->path), "%.*s", (int)(end - line), line);
-	snprintf(found->pool, sizeof(found->pool), "%s", found->path);
-	slash = strchr(found->pool, '/');
-	mark = slash ? strstr(slash, TE_LVM_NEW_MARK) : NULL;
-	found->is_pool = !mark;
-	if (mark) {
-		found->pool[mark - found->pool] = '\0';
+	memcpy(word, *line, length);
+	word[length] = '\0';
+	*line += length + ((*line)[length] == '|');
+	return true;
+}
+
+/* Whether `word` is among the words that commas separate, up to the line's end. */
+static bool has_word(const char *line, const char *word)
+{
+	size_t length;
+
+	for (; *line && *line != '\n'; line += length + (line[length] == ',')) {
+		length = strcspn(line, ",\n");
+		if (length == strlen(word) && !strncmp(line, word, length))
+			return true;
+	}
+	return false;
+}
+
+/* False for what carries our tag, but is none of ours. */
+static bool take_line(const char *line, struct found *found)
+{
+	char type[32], pool[TE_LVM_NAME_BYTES], *slash, *mark;
+
+	if (!take_word(&line, found->path, sizeof(found->path)) ||
+	    !take_word(&line, type, sizeof(type)) || !take_word(&line, pool, sizeof(pool)))
+		return false;
+	found->arrived = has_word(line, TE_LVM_ARRIVED_TAG);
+	found->is_pool = !strcmp(type, "thin-pool");
+	slash = strchr(found->path, '/');
+	if (!slash)
+		return false;
+	if (!strcmp(type, "thin")) {
+		snprintf(found->pool, sizeof(found->pool), "%.*s/%s", (int)(slash - found->path),
+			 found->path, pool);
 		return true;
 	}
-	end++;
-	return slash && (size_t)(line + bytes - end) == strlen(POOL_TYPE) &&
-	       !strncmp(end, POOL_TYPE, strlen(POOL_TYPE));
+	strcpy(found->pool, found->path);
+	mark = strstr(strchr(found->pool, '/'), TE_LVM_NEW_MARK);
+	if (mark)
+		*mark = '\0';
+	return mark || found->is_pool;
 }
 
 /* Volumes that LVM selects, a line each: in one group, or in all.  NULL after one sentence. */
@@ -70,8 +103,10 @@ static char *list(const char *select, const char *group, bool *no_lvm)
 	/* Whatever lvm.conf says of how reports look. */
 	const char *argv[] = {
 		"lvm", "lvs", "--nolocking", "--reportformat", "basic", "--noheadings",
-		"--separator", "|", "--options", "lv_full_name,segtype", "--select", select,
-		"--config", "report{prefixes=0 quoted=0 aligned=0}", group, NULL,
+		"--separator", "|", "--options", "lv_full_name,segtype,pool_lv,lv_tags",
+		/* What is of one pool stands together. */
+		"--select", select, "--sort", "vg_name,pool_lv,-thin_id,lv_name", "--config",
+		"report{prefixes=0 quoted=0 aligned=0 list_item_separator=\",\"}", group, NULL,
 	};
 	struct te_child child;
 	int err = te_child_change((char *const *)argv, -1, &child);
@@ -99,7 +134,7 @@ static const char *next(const char *text, const char *path, struct found *found)
 
 		text += blanks;
 		bytes = strcspn(text, "\n");
-		ours = take_line(text, bytes, found) && (!path || !strcmp(path, found->pool));
+		ours = take_line(text, found) && (!path || !strcmp(path, found->pool));
 		text += bytes + (text[bytes] == '\n');
 		if (ours)
 			return text;
@@ -129,6 +164,15 @@ static int check_unused(const struct found *found, const char *group)
 	return err;
 }
 
+static void tell(struct te_lvm_left *left, const struct found *found, const char *verb)
+{
+	char act[TE_LVM_PATH_BYTES + 64];
+
+	snprintf(act, sizeof(act), "%s %s", verb, found->path);
+	if (left->tell)
+		left->tell(left->context, found->pool, act);
+}
+
 /* Only if it still has the tag; by who holds the group's lock. */
 static int remove_one(struct te_lvm_left *left, const struct found *found, const char *group,
 		      int lock)
@@ -137,38 +181,78 @@ static int remove_one(struct te_lvm_left *left, const struct found *found, const
 		"lvm", "lvremove", "--nolocking", "--yes", "--force", "--force", "--select",
 		OURS, found->path, NULL,
 	};
-	char act[TE_LVM_PATH_BYTES + 32];
 	int err = found->is_pool ? check_unused(found, group) : 0;
 
 	if (err)
 		return err;
-	snprintf(act, sizeof(act), "remove %s", found->path);
-	if (left->tell)
-		left->tell(left->context, found->pool, act);
+	tell(left, found, "remove");
 	return left->dry ? 0 : te_lvm_change(argv, lock, "remove what was made for it", found->path);
 }
 
-static int remove_all(struct te_lvm_left *left, const char *group, int lock)
+static int remove_each(struct te_lvm_left *left, const char *text, const char *group, int lock)
 {
-	bool no_lvm, any = false;
-	int err = 0, first = 0;
+	struct found found;
+	const char *at;
+	int first = 0, err;
+
+	for (at = next(text, left->path, &found); at; at = next(at, left->path, &found)) {
+		err = remove_one(left, &found, group, lock);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+static int keep_one(struct te_lvm_left *left, const struct found *found, int lock)
+{
+	const char *argv[] = {
+		"lvm", "lvchange", "--nolocking", "--deltag", TE_LVM_NEW_TAG, found->path,
+		found->arrived ? "--deltag" : NULL, TE_LVM_ARRIVED_TAG, NULL,
+	};
+
+	tell(left, found, "keep what has arrived,");
+	return left->dry ? 0 : te_lvm_change(argv, lock, "take its tag away", found->path);
+}
+
+/* All are complete: who tells of it stays to the last. */
+static int keep_each(struct te_lvm_left *left, const char *text, int lock)
+{
+	struct found found, teller = { .path = "" };
+	const char *at;
+	int err = 0;
+
+	for (at = next(text, left->path, &found); !err && at;
+	     at = next(at, left->path, &found)) {
+		if (found.arrived)
+			teller = found;
+		else
+			err = keep_one(left, &found, lock);
+	}
+	return err ? err : keep_one(left, &teller, lock);
+}
+
+static int take_all(struct te_lvm_left *left, const char *group, int lock)
+{
+	bool no_lvm, any = false, arrived = false;
 	struct found found;
 	const char *at;
 	char *text = list(OURS, group, &no_lvm);
+	int err = 0;
 
 	if (!text)
 		return no_lvm ? 0 : -EIO;
 	for (at = next(text, left->path, &found); at; at = next(at, left->path, &found)) {
-		if (!any && left->begin)
-			left->begin(left->context, left->path);
 		any = true;
-		err = remove_one(left, &found, group, lock);
-		first = first ? first : err;
+		arrived |= found.arrived;
 	}
-	if (!first && !left->dry)
+	if (any && left->begin)
+		left->begin(left->context, left->path);
+	if (any)
+		err = arrived ? keep_each(left, text, lock) :
+				remove_each(left, text, group, lock);
+	if (!err && !left->dry)
 		te_lvm_left_drop_texts(left->path);
 	te_free(text);
-	return first;
+	return err;
 }
 
 int te_lvm_left_remove_locked(struct te_lvm_left *left)
@@ -182,7 +266,7 @@ int te_lvm_left_remove_locked(struct te_lvm_left *left)
 		lock = te_lvm_lock_undo(group, left->path);
 	if (!left->dry && lock < 0)
 		return lock == -ENOENT ? 0 : lock;
-	err = remove_all(left, group, lock);
+	err = take_all(left, group, lock);
 	if (lock >= 0)
 		close(lock);
 	return err;
@@ -218,7 +302,6 @@ int te_lvm_left_remove(struct te_lvm_left *left)
 	text = list(OURS, NULL, &no_lvm);
 	if (!text)
 		return no_lvm ? 0 : -EIO;
-	/* lvs sorts by name: what is of one pool stands together. */
 	for (at = next(text, left->path, &found); at; at = next(at, left->path, &found)) {
 		if (!strcmp(last, found.pool))
 			continue;

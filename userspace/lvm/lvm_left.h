@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a `receive VG/POOL` that did not end well has left in its group.
+ * What a `receive VG/POOL` or `receive --into VG/POOL` that did not end well has left in
+ * its group.
  *
  * It tells of itself: plain volumes called POOL.thinexport-..., or a pool that was not
- * finished, all with the tag TE_LVM_NEW_TAG (lvm_shape.h).  Nothing else is touched.
+ * finished, or volumes of a pool, all with the tag TE_LVM_NEW_TAG (lvm_shape.h).  Nothing
+ * else is touched.  A pool's volumes are removed youngest first, children before their
+ * parents; but when one of them tells by TE_LVM_ARRIVED_TAG that all are complete, they
+ * only lose their tags, that one last.
  * What is removed is asked for under the lock of the pool's name, which a receive
  * that is at work holds.  A pool that is whole but for its tag stays when one of its
  * volumes is open: somebody works with it.
@@ -26,7 +30,10 @@ struct te_lvm_left {
 /* 0, also where there is no LVM, or -errno after one sentence. */
 int te_lvm_left_remove(struct te_lvm_left *left);
 
-/* Only of the pool left->path, by who holds its lock; waits for the group's, but not for ever. */
+/*
+ * Only of the pool left->path, by who holds its lock; waits for the group's, but not for
+ * ever.  Also the end of a good receive into it.
+ */
 int te_lvm_left_remove_locked(struct te_lvm_left *left);
 
 /*

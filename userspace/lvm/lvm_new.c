@@ -34,31 +34,6 @@ static const char *path_of(const struct te_lvm_new *new)
 	return new->options->path;
 }
 
-/* All we know of the group, at one moment. */
-static int ask(struct te_lvm_new *new)
-{
-	char group[TE_LVM_NAME_BYTES];
-	int lock, err;
-
-	snprintf(group, sizeof(group), "%.*s", (int)strcspn(path_of(new), "/"), path_of(new));
-	lock = te_lvm_lock_shared(group, path_of(new));
-	if (lock < 0 && lock != -ENOENT)
-		return lock;
-	err = te_lvm_ask_group(&new->group, group, path_of(new));
-	if (!err)
-		err = te_lvm_check_group(&new->group);
-	if (!err && new->group.partial) {
-		te_error("%s: devices of the volume group are missing, and LVM then changes nothing in it",
-			 path_of(new));
-		err = -ENODEV;
-	}
-	if (!err)
-		err = te_lvm_ask_lvs(&new->group);
-	if (lock >= 0)
-		close(lock);
-	return err;
-}
-
 static int make_part(struct te_lvm_new *new, enum te_lvm_part part)
 {
 	const struct te_lvm_shape *shape = &new->shape;
@@ -155,7 +130,7 @@ struct te_lvm_new *te_lvm_new_open(const struct te_lvm_new_options *options,
 	if (!err)
 		err = new->lock = te_lock_pool(dm_name);
 	if (err >= 0)
-		err = ask(new);
+		err = te_lvm_ask_to_change(&new->group, options->path);
 	if (!err)
 		err = te_lvm_shape_begin(&new->shape, options, &new->group);
 	if (!err)

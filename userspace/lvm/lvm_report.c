@@ -420,6 +420,16 @@ bool te_lvm_lv_copy(struct te_lvm_lv *to, const struct te_lvm_lv *from)
 	return ok;
 }
 
+const struct te_lvm_lv *te_lvm_group_find(const struct te_lvm_group *group, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < group->nr_lvs; i++)
+		if (!strcmp(group->lvs[i].name, name))
+			return &group->lvs[i];
+	return NULL;
+}
+
 void te_lvm_group_forget(struct te_lvm_group *group)
 {
 	size_t i;

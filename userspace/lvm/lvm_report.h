@@ -83,6 +83,9 @@ int te_lvm_read_lvs(struct te_lvm_group *group, const char *json, size_t bytes, 
 void te_lvm_group_forget(struct te_lvm_group *group);	/* its volumes */
 void te_lvm_group_exit(struct te_lvm_group *group);	/* frees all that it points to */
 
+/* Its volume of this name, or NULL. */
+const struct te_lvm_lv *te_lvm_group_find(const struct te_lvm_group *group, const char *name);
+
 /* True for what LVM takes as a name. */
 bool te_lvm_is_name(const char *name, size_t bytes);
 

@@ -22,16 +22,6 @@ static int no_memory(void)
 	return -ENOMEM;
 }
 
-static const struct te_lvm_lv *find(const struct te_lvm_group *group, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < group->nr_lvs; i++)
-		if (!strcmp(group->lvs[i].name, name))
-			return &group->lvs[i];
-	return NULL;
-}
-
 /* Names that LVM keeps for parts of volumes. */
 static bool is_reserved(const char *name)
 {
@@ -69,7 +59,7 @@ static int check_name(const struct te_lvm_shape *shape, const char *name)
 			 shape->options->path, name);
 		return -EINVAL;
 	}
-	if (find(shape->group, name) || !strcmp(name, shape->name)) {
+	if (te_lvm_group_find(shape->group, name) || !strcmp(name, shape->name)) {
 		te_error("%s: there is a volume %s already; --rename gives this one another name",
 			 shape->options->path, name);
 		return -EEXIST;
@@ -94,16 +84,29 @@ int te_lvm_shape_begin(struct te_lvm_shape *shape, const struct te_lvm_new_optio
 	for (i = 0; i < TE_LVM_NR_PARTS; i++) {
 		snprintf(shape->parts[i], sizeof(shape->parts[i]), "%s" TE_LVM_NEW_MARK "%s",
 			 shape->name, words[i]);
-		if (!find(group, shape->parts[i]))
+		if (!te_lvm_group_find(group, shape->parts[i]))
 			continue;
 		te_error("%s: an interrupted receive has left %s/%s: `thinexport cleanup %s` removes it",
 			 options->path, group->name, shape->parts[i], options->path);
 		return -EEXIST;
 	}
-	if (!find(group, shape->name))
+	if (!te_lvm_group_find(group, shape->name))
 		return 0;
 	te_error("%s is there already: a new pool needs a new name", options->path);
 	return -EEXIST;
+}
+
+int te_lvm_shape_begin_into(struct te_lvm_shape *shape, const struct te_lvm_new_options *options,
+			    const struct te_lvm_group *group)
+{
+	shape->options = options;
+	shape->group = group;
+	shape->name = strchr(options->path, '/') + 1;
+	if (!is_too_long(shape, shape->name, TE_LVM_NEW_MARK "16777215"))
+		return 0;
+	te_error("%s: its name is too long for those of volumes that are received on the way",
+		 options->path);
+	return -EINVAL;
 }
 
 static u64 extents_of(const struct te_lvm_shape *shape, u64 sectors)
@@ -147,18 +150,26 @@ static const struct te_lvm_lv *find_spare(const struct te_lvm_group *group)
 	return NULL;
 }
 
+static int check_chunk(const struct te_lvm_shape *shape, const struct te_catalog *catalog)
+{
+	u64 chunk_bytes = (u64)catalog->block_sectors * SECTOR_BYTES;
+
+	if (!shape->options->chunk_bytes || shape->options->chunk_bytes == chunk_bytes)
+		return 0;
+	te_error("%s: the stream's pool has chunks of %s; they cannot be made into others, so --chunk-size must be that or be left out",
+		 shape->options->path, te_bytes(chunk_bytes));
+	return -EINVAL;
+}
+
 static int measure(struct te_lvm_shape *shape, const struct te_begin *begin,
 		   const struct te_catalog *catalog, const struct te_choice *choice)
 {
 	const struct te_lvm_new_options *options = shape->options;
 	const struct te_lvm_lv *spare = find_spare(shape->group);
-	u64 chunk_bytes = (u64)catalog->block_sectors * SECTOR_BYTES;
+	int err = check_chunk(shape, catalog);
 
-	if (options->chunk_bytes && options->chunk_bytes != chunk_bytes) {
-		te_error("%s: the stream's pool has chunks of %s; they cannot be made into others, so --chunk-size must be that or be left out",
-			 options->path, te_bytes(chunk_bytes));
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	shape->pool.sectors = options->bytes ? DIV_ROUND_UP(options->bytes, SECTOR_BYTES) :
 			      catalog->nr_data_blocks * catalog->block_sectors;
 	shape->pool.metadata_sectors = DIV_ROUND_UP(metadata_bytes(shape, begin, catalog, choice),
@@ -222,7 +233,8 @@ static void drop_our_tag(struct te_lvm_strings *tags)
 	size_t kept = 0, i;
 
 	for (i = 0; i < tags->nr; i++)
-		if (strcmp(tags->strings[i], TE_LVM_NEW_TAG))
+		if (strcmp(tags->strings[i], TE_LVM_NEW_TAG) &&
+		    strcmp(tags->strings[i], TE_LVM_ARRIVED_TAG))
 			tags->strings[kept++] = tags->strings[i];
 		else
 			free(tags->strings[i]);
@@ -433,6 +445,19 @@ int te_lvm_shape_fill(struct te_lvm_shape *shape, const struct te_begin *begin,
 	if (!err)
 		err = describe_pool(shape, begin, catalog);
 	return err ? err : describe_volumes(shape, catalog, choice);
+}
+
+int te_lvm_shape_fill_into(struct te_lvm_shape *shape, const struct te_catalog *catalog,
+			   const struct te_choice *choice)
+{
+	int err = check_chunk(shape, catalog);
+
+	shape->pool.name = strdup(shape->name);
+	if (!shape->pool.name)
+		return no_memory();
+	if (!err)
+		err = describe_volumes(shape, catalog, choice);
+	return err ? err : check_text(shape);
 }
 
 void te_lvm_shape_exit(struct te_lvm_shape *shape)

@@ -16,8 +16,10 @@
 
 /* Between the pool's name and "data", "metadata" or "spare": plain volumes' names. */
 #define TE_LVM_NEW_MARK	".thinexport-"
-/* They and the pool have it until all is done. */
+/* They and the pool, or the volumes that one receives, have it until all is done. */
 #define TE_LVM_NEW_TAG	"thinexport.receiving"
+/* One of the volumes that a pool has received has it as well when all are complete. */
+#define TE_LVM_ARRIVED_TAG	"thinexport.arrived"
 
 /* LVM takes a pool with less for one that has no volumes yet. */
 #define TE_LVM_LEAST_TRANSACTION	1u
@@ -65,6 +67,15 @@ struct te_lvm_text_pool te_lvm_shape_text(const struct te_lvm_shape *shape);
  * what is missing.
  */
 int te_lvm_shape_check_room(const struct te_lvm_shape *shape);
+
+/*
+ * The same of volumes for a pool of the group that is there, in place of begin, fill and
+ * check_room: its name, then volumes alone.  Device ids and origins will be LVM's.
+ */
+int te_lvm_shape_begin_into(struct te_lvm_shape *shape, const struct te_lvm_new_options *options,
+			    const struct te_lvm_group *group);
+int te_lvm_shape_fill_into(struct te_lvm_shape *shape, const struct te_catalog *catalog,
+			   const struct te_choice *choice);
 
 void te_lvm_shape_exit(struct te_lvm_shape *shape);
 

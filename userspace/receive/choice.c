@@ -10,6 +10,8 @@
 
 /* As long as a device-mapper name. */
 #define MOST_NAME_BYTES		127u
+#define MOST_SECTORS		(1ULL << 54)
+#define SECTOR_BYTES		512u
 /* Of a name in a sentence. */
 #define NAME_COLUMNS		40u
 
@@ -203,39 +205,76 @@ static int give(struct te_choice_volume *volume, const char *rename, const char 
 	return is_id ? give_id(volume, rename, new) : give_name(volume, rename, new);
 }
 
-static int rename_one(struct te_choice *choice, const struct te_catalog *catalog,
-		      const char *name, const char *rename, struct sentence *unknown)
+/* "+SIZE", or the size as it is to be. */
+static int grow(struct te_choice_volume *volume, const char *word, const char *text)
 {
-	const char *equals = strchr(rename, '=');
+	bool more = *text == '+';
+	u64 bytes, sectors;
+
+	if (!te_parse_bytes(text + more, &bytes)) {
+		te_error("--grow %s: it must be VOLUME=+SIZE or VOLUME=SIZE, with a size such as 20G",
+			 word);
+		return -EINVAL;
+	}
+	sectors = DIV_ROUND_UP(bytes, SECTOR_BYTES) + (more ? volume->sectors : 0);
+	if (volume->grown || sectors < volume->sectors || sectors > MOST_SECTORS) {
+		te_error("--grow %s: %s; it has %s", word,
+			 volume->grown ? "the volume is given a size twice" :
+			 sectors > MOST_SECTORS ? "no volume is that large" :
+			 "a volume can be made larger, not smaller",
+			 te_bytes(volume->sectors * SECTOR_BYTES));
+		return -EINVAL;
+	}
+	volume->sectors = sectors;
+	volume->grown = true;
+	return 0;
+}
+
+/* What an option that changes volumes is, and does with what is behind "VOLUME=". */
+struct change {
+	const char *option;
+	const char *form;
+	int (*make)(struct te_choice_volume *volume, const char *word, const char *text);
+};
+
+static int change_one(struct te_choice *choice, const struct te_catalog *catalog,
+		      const char *name, const struct change *change, const char *word,
+		      struct sentence *unknown)
+{
+	const char *equals = strchr(word, '=');
 	struct te_choice_volume *volume;
 	char *old;
 	int err;
 
-	if (!equals || equals == rename) {
-		te_error("--rename %s: it must be OLD=NEW", rename);
+	if (!equals || equals == word) {
+		te_error("%s %s: it must be %s", change->option, word, change->form);
 		return -EINVAL;
 	}
-	old = strndup(rename, (size_t)(equals - rename));
+	old = strndup(word, (size_t)(equals - word));
 	if (!old)
 		return -ENOMEM;
 	err = find_one(choice, catalog, name, old, unknown, &volume);
 	if (!err && volume && volume->use != TE_CHOICE_WANTED) {
-		te_error("--rename %s: %s is not among the volumes that --volume chooses", rename,
-			 old);
+		te_error("%s %s: %s is not among the volumes that --volume chooses",
+			 change->option, word, old);
 		err = -EINVAL;
 	}
 	free(old);
-	return err || !volume ? err : give(volume, rename, equals + 1);
+	return err || !volume ? err : change->make(volume, word, equals + 1);
 }
 
-static int rename_all(struct te_choice *choice, const struct te_catalog *catalog,
+static int change_all(struct te_choice *choice, const struct te_catalog *catalog,
 		      const char *name, struct sentence *unknown)
 {
+	static const struct change rename = { "--rename", "OLD=NEW", give };
+	static const struct change size = { "--grow", "VOLUME=+SIZE or VOLUME=SIZE", grow };
 	size_t i;
 	int err = 0;
 
 	for (i = 0; !err && i < choice->renames.nr; i++)
-		err = rename_one(choice, catalog, name, choice->renames.words[i], unknown);
+		err = change_one(choice, catalog, name, &rename, choice->renames.words[i], unknown);
+	for (i = 0; !err && i < choice->grows.nr; i++)
+		err = change_one(choice, catalog, name, &size, choice->grows.words[i], unknown);
 	return err;
 }
 
@@ -297,7 +336,7 @@ static int settle(struct te_choice *choice, const struct te_catalog *catalog, co
 	if (!err)
 		err = choose(choice, catalog, name, &unknown);
 	if (!err)
-		err = rename_all(choice, catalog, name, &unknown);
+		err = change_all(choice, catalog, name, &unknown);
 	if (err)
 		return err;
 	if (unknown.used || unknown.nr_left_out)
@@ -329,5 +368,6 @@ void te_choice_exit(struct te_choice *choice)
 	te_free(choice->settled);
 	te_words_exit(&choice->volumes);
 	te_words_exit(&choice->renames);
+	te_words_exit(&choice->grows);
 	*choice = (struct te_choice) { .settled = NULL };
 }

@@ -31,7 +31,8 @@ struct te_choice_volume {
 	char *name;			/* there; NULL: none */
 	bool new_id;			/* --rename gave it */
 	bool new_name;
-	u64 sectors;
+	u64 sectors;			/* there: as in the stream, or as --grow has it */
+	bool grown;
 	bool size_known;
 	u64 mapped_blocks;		/* as the catalog has them: not checked */
 };
@@ -39,6 +40,7 @@ struct te_choice_volume {
 struct te_choice {
 	struct te_words volumes;	/* --volume ID|NAME; none: all */
 	struct te_words renames;	/* --rename OLD=NEW */
+	struct te_words grows;		/* --grow VOLUME=+SIZE, or =SIZE */
 
 	/* Once settled, by section. */
 	struct te_choice_volume *settled;	/* NULL before */
@@ -51,7 +53,7 @@ struct te_choice {
 
 /*
  * Finds what the words name in the catalog of the stream `name`.  All must be
- * there, once; new ids and names must be free.  0, or -errno after one sentence.
+ * there, once; new ids and names must be free, new sizes no smaller.  0, or -errno after one sentence.
  */
 int te_choice_settle(struct te_choice *choice, const struct te_catalog *catalog,
 		     const char *name);

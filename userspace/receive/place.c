@@ -349,6 +349,19 @@ int te_place_write(struct te_place_writer *place, const void *data, u64 bytes)
 	return err;
 }
 
+int te_place_seek(struct te_place_writer *place, u64 position)
+{
+	int err = 0;
+
+	if (position == place->position)
+		return 0;
+	if (chunk_of(place, place->filled)->used)
+		err = submit(place);
+	place->position = position;
+	chunk_of(place, place->filled)->offset = position;
+	return err;
+}
+
 static int flush(const struct te_place_writer *place)
 {
 	int err;
@@ -360,8 +373,7 @@ static int flush(const struct te_place_writer *place)
 	return err;
 }
 
-/* Waits until no chunk is on its way. */
-static int drain(struct te_place_writer *place)
+int te_place_wait(struct te_place_writer *place)
 {
 	unsigned int i;
 	int err;
@@ -373,6 +385,11 @@ static int drain(struct te_place_writer *place)
 	err = place->error;
 	pthread_mutex_unlock(&place->lock);
 	return err ? say_error(place) : 0;
+}
+
+size_t te_place_pending(const struct te_place_writer *place)
+{
+	return place->chunks[place->filled % place->nr_chunks].used;
 }
 
 /* What the chunk has so far: whole units of the device, which the next write makes good. */
@@ -398,7 +415,7 @@ static int write_begun(struct te_place_writer *place)
 
 int te_place_settle(struct te_place_writer *place)
 {
-	int err = drain(place);
+	int err = te_place_wait(place);
 
 	if (!err)
 		err = write_begun(place);

@@ -25,6 +25,16 @@ u64 te_place_next_block(const struct te_place_writer *place);
 /* 0 or -errno after one sentence; -ENOSPC beyond nr_data_blocks.  NULL data: zeros. */
 int te_place_write(struct te_place_writer *place, const void *data, u64 bytes);
 
+/*
+ * What is given next goes to `position`, in bytes: for who does not write from block 0
+ * on, each byte once.
+ */
+int te_place_seek(struct te_place_writer *place, u64 position);
+
+/* Until all that was given is written, but for te_place_pending() bytes that are gathered. */
+int te_place_wait(struct te_place_writer *place);
+size_t te_place_pending(const struct te_place_writer *place);
+
 /* All that was given is on disk, the last of it in a write that is made again later. */
 int te_place_settle(struct te_place_writer *place);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Receiving: a stream becomes a new pool. */
+/* Receiving: a stream becomes a new pool, or volumes of one that is there. */
 #ifndef TE_RECEIVE_H
 #define TE_RECEIVE_H
 
@@ -14,6 +14,10 @@ struct te_receive_totals {
 	u64 skipped_bytes;		/* in DATA and ZERO of dropped volumes alone */
 	u64 unused_bytes;		/* written for dropped volumes, and free in the pool */
 	u64 metadata_bytes;		/* used of a new pool's metadata device */
+
+	/* Into a pool that is there. */
+	u64 copied_bytes;		/* that other volumes shared, and each now has by itself */
+	u64 filled_bytes;		/* zeros where nothing was provisioned */
 };
 
 struct te_receive_options {

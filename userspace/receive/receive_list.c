@@ -242,6 +242,8 @@ void te_receive_totals_json(const struct te_choice *choice,
 	te_listing_number(object, "skipped_bytes", totals->skipped_bytes);
 	te_listing_number(object, "unused_bytes", totals->unused_bytes);
 	te_listing_number(object, "metadata_bytes", totals->metadata_bytes);
+	te_listing_number(object, "copied_bytes", totals->copied_bytes);
+	te_listing_number(object, "filled_bytes", totals->filled_bytes);
 	json_object_object_add(object, "seconds", json_object_new_double_s(seconds, text));
 	json_object_object_add(object, "volumes", json_volumes(choice));
 	te_listing_json(object);

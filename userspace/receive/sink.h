@@ -4,6 +4,7 @@
  * and ops mean, is one thing (receive.c); what becomes of them is another:
  *
  *	sink_pool.c	a new pool on two devices: blocks are placed, metadata is built
+ *	sink_thin.c	an active pool of LVM's: volumes are made and written through
  *
  * In the order of the calls:
  *

@@ -38,7 +38,7 @@ static bool same_thing(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static int open_device(struct te_target_part *part, int flags)
+int te_target_open_device(struct te_target_part *part, int flags)
 {
 	int read_only = 0;
 	u64 bytes;
@@ -197,7 +197,7 @@ static int look(const struct te_target_part *part)
 
 static int open_part(struct te_target_part *part, const struct stat *st, int flags)
 {
-	return S_ISBLK(st->st_mode) ? open_device(part, flags) : open_file(part, st);
+	return S_ISBLK(st->st_mode) ? te_target_open_device(part, flags) : open_file(part, st);
 }
 
 int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force)

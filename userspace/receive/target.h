@@ -43,6 +43,9 @@ struct te_target {
  * Changes nothing.  0, or -errno after one sentence.
  */
 int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force);
+
+/* One device alone, of part->path, with `flags` of open(2): likewise, but whatever it holds. */
+int te_target_open_device(struct te_target_part *part, int flags);
 void te_target_close(struct te_target *target);		/* also one that failed to open */
 
 /* -EINVAL after one sentence when the stream `fd` is one of the two, `force` or not. */
