@@ -233,7 +233,7 @@ static bool start_one(struct starting *starting, const struct te_shim_file *file
 	if (err > 0)
 		return true;
 	found = te_identity_find(file->device, &dev);
-	if (!err && !last && (!found || te_layer_claimed(dev)))
+	if (!err && !last && (!found || !te_layer_ready(dev)))
 		return false;
 	if (!err && !found) {
 		te_error("%s: its device, %s, is not there", file->name, file->device);

@@ -94,6 +94,9 @@ static int open_alone(const char *path, u64 *sectors)
 	} else if (ioctl(fd, BLKGETSIZE64, &bytes)) {
 		err = -errno;
 		te_error("cannot tell the size of %s: %s", path, strerror(-err));
+	} else if (!bytes) {
+		te_error("%s has no size: it is not running, or not yet", path);
+		err = -ENXIO;
 	} else {
 		*sectors = bytes >> 9;
 	}
@@ -147,17 +150,20 @@ static int found_holder(void *context, dev_t dev, const char *name)
 	return 1;
 }
 
-bool te_layer_claimed(dev_t dev)
+bool te_layer_ready(dev_t dev)
 {
 	char path[64];
+	u64 sectors;
 	int fd;
 
+	if (!te_sysfs_number(dev, "size", &sectors) || !sectors)
+		return false;
 	if (te_sysfs_each(dev, "holders", found_holder, NULL) ||
 	    te_block_path(major(dev), minor(dev), path, sizeof(path)))
-		return false;
+		return true;
 	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd < 0)
-		return errno == EBUSY;
+		return errno != EBUSY;
 	close(fd);
-	return false;
+	return true;
 }

@@ -26,9 +26,9 @@ int te_layer_free(const char *path, struct te_layer *layer);
 int te_layer_alone(const char *path, const struct te_layer *layer, const char *name);
 
 /*
- * Somebody has it open for himself alone, and nothing that could be named stands on it:
- * so does mdadm for a moment, while it assembles the array.
+ * False: its size is not there yet, or somebody has it open for himself alone, and nothing
+ * that could be named stands on it: so it is while mdadm assembles an array.
  */
-bool te_layer_claimed(dev_t dev);
+bool te_layer_ready(dev_t dev);
 
 #endif
