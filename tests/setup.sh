@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# setup.sh [build|check|debug|fuzz]: sees to it that the Debian packages are there
-# which building, testing (the default), the debug kernel or fuzzing need.  As
+# setup.sh [build|check|long|debug|fuzz]: sees to it that the Debian packages are there
+# which building, testing (the default), the long tests, the debug kernel or fuzzing need.  As
 # root it installs what is missing; else it prints the line that does, and fails.
 # When nothing is missing it only asks dpkg, and says nothing.
 set -eu -o pipefail
@@ -12,6 +12,7 @@ check="$build zlib1g-dev sparse dkms groff-base man-db
 	qemu-system-x86 cpio kmod xz-utils mawk bash jq procps
 	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs gdisk
 	nbdkit libnbd-bin nbd-client pigz zstd openssl python3 patch"
+long="$check systemd systemd-sysv udev"
 debug="$check linux-source-6.1 flex bison bc libelf-dev libssl-dev"
 fuzz="$build clang libclang-rt-14-dev"
 # Any version of these will do, and the newest is installed.
@@ -21,10 +22,11 @@ what=${1:-check}
 case $what in
 build) wanted=$build headers= ;;
 check) wanted=$check ;;
+long) wanted=$long ;;
 debug) wanted=$debug ;;
 fuzz) wanted=$fuzz headers= ;;
 *)
-	echo "Usage: tests/setup.sh [build|check|debug|fuzz]" >&2
+	echo "Usage: tests/setup.sh [build|check|long|debug|fuzz]" >&2
 	exit 2
 	;;
 esac

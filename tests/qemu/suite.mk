@@ -14,8 +14,8 @@ SCRIPT	?=
 # vm-ready-NAME: all that a guest with that kernel carries.
 .PHONY: vm-ready-%
 vm-ready-%: setup command vm-programs $(BUILD)/thin-generate
-	@home=$$(BUILD=$(BUILD) tests/qemu/kernel $*) && \
-	$(MAKE) --no-print-directory module KDIR=$$(cat $$home/kdir)
+	@BUILD=$(BUILD) tests/qemu/kernel $* >/dev/null
+	@$(MAKE) --no-print-directory module KDIR=$$(cat $(BUILD)/qemu/$*/kdir 2>/dev/null)
 
 .PHONY: check-vm check-vm-6.1 check-vm-6.12 check-debug vm
 # Both guests at once: emulated, each keeps a little more than one processor busy.
@@ -32,25 +32,34 @@ check-debug: setup-debug vm-ready-debug
 	@BUILD=$(BUILD) tests/ktap-sum
 
 .PHONY: check-long check-long-6.1 check-long-6.12
-check-long: setup
+check-long: setup-long
 	@rm -rf $(BUILD)/ktap
-	@$(MAKE) --no-print-directory check-long-6.1 check-long-6.12
+	@$(MAKE) --no-print-directory check-long-6.1 check-long-6.12 check-boot-6.12
 	@BUILD=$(BUILD) tests/ktap-sum
 check-long-6.1 check-long-6.12: check-long-%: mutants-%
 	@BUILD=$(BUILD) TE_PASS=$(BUILD)/mutants/$*.ko=te/mutants TE_ENV=TE_MUTANTS=/te/mutants \
 		tests/qemu/run $* $(LONG_SCRIPTS) || :
 	@BUILD=$(BUILD) tests/qemu/count $* $(LONG_SCRIPTS)
 
+# A whole Debian, booted twice.
+.PHONY: check-boot-6.1 check-boot-6.12
+check-boot-6.1 check-boot-6.12: check-boot-%: vm-ready-%
+	@BUILD=$(BUILD) tests/qemu/boot $* || :
+	@BUILD=$(BUILD) tests/qemu/count $* boot
+
 vm: vm-ready-$(KERNEL)
 	@BUILD=$(BUILD) tests/qemu/run $(KERNEL) $(SCRIPT)
 
-.PHONY: setup setup-debug
+.PHONY: setup setup-long setup-debug
 setup:
 	@tests/setup.sh
+setup-long:
+	@tests/setup.sh long
 setup-debug:
 	@tests/setup.sh debug
 
 ## make check-vm         tests/vm on Debian's 6.1 and 6.12 kernels, booted in QEMU
 ## make check-debug      the same on a debug kernel (KASAN, lockdep, kmemleak), built once
-## make check-long       tests/vm/long: what takes minutes; modules with a fault, which tests must find
+## make check-long       tests/vm/long: what takes minutes; modules with a fault, which tests must find;
+##                       a whole Debian with our units, booted twice (check-boot-6.12)
 ## make vm               a shell in the guest; KERNEL=6.1|6.12|debug, SCRIPT="tests/vm/x.sh ..."
