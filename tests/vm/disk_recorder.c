@@ -12,124 +12,44 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/nbd.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "disk_log.h"
+#include "nbd_server.h"
 
 #define SECTOR		512u
-#define MOST		(32u << 20)	/* bytes of one request */
 
 struct disk {
-	const char *device;
+	struct nbd_disk nbd;
 	int file;
-	int nbd;			/* the device, to disconnect it */
-	int socket;			/* our end */
 };
 
 static struct disk disks[DISK_LOG_MAX_DISKS];
 static uint32_t nr_disks;
 static FILE *disk_log;
-static volatile sig_atomic_t told_to_end;
-
-static void __attribute__((noreturn)) die(const char *what)
-{
-	fprintf(stderr, "disk_recorder: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void end(int signal)
-{
-	(void)signal;
-	told_to_end = 1;
-}
-
-/* The kernel's side of a disk: a process that stays in the ioctl while the disk is there. */
-static void run_device(const struct disk *disk, int socket)
-{
-	struct stat st;
-	unsigned long flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA;
-
-	if (fstat(disk->file, &st) ||
-	    ioctl(disk->nbd, NBD_SET_BLKSIZE, (unsigned long)SECTOR) ||
-	    ioctl(disk->nbd, NBD_SET_SIZE_BLOCKS, (unsigned long)st.st_size / SECTOR) ||
-	    ioctl(disk->nbd, NBD_SET_SOCK, socket) ||
-	    ioctl(disk->nbd, NBD_SET_FLAGS, flags) ||
-	    ioctl(disk->nbd, NBD_DO_IT))
-		die(disk->device);
-	ioctl(disk->nbd, NBD_CLEAR_SOCK);
-}
 
 static void start_disk(char *argument)
 {
 	struct disk *disk = &disks[nr_disks];
 	char *file = strchr(argument, '=');
-	int sockets[2];
+	struct stat st;
 
 	if (nr_disks == DISK_LOG_MAX_DISKS || !file) {
 		errno = EINVAL;
 		die(argument);
 	}
 	*file++ = '\0';
-	disk->device = argument;
 	disk->file = open(file, O_RDWR | O_CLOEXEC);
-	if (disk->file < 0)
+	if (disk->file < 0 || fstat(disk->file, &st))
 		die(file);
-	disk->nbd = open(disk->device, O_RDWR | O_CLOEXEC);
-	if (disk->nbd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets))
-		die(disk->device);
-	disk->socket = sockets[0];
+	nbd_start(&disk->nbd, argument, (uint64_t)st.st_size, SECTOR,
+		  NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA);
 	nr_disks++;
-	switch (fork()) {
-	case -1:
-		die("fork");
-	case 0:
-		/* Should the server die, the other ends must be closed with it. */
-		while (nr_disks)
-			close(disks[--nr_disks].socket);
-		run_device(disk, sockets[1]);
-		exit(0);
-	}
-	close(sockets[1]);
-}
-
-static bool receive(int socket, void *buffer, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t n = recv(socket, (char *)buffer + done, bytes - done, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
-static void send_all(int socket, const void *buffer, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t n = send(socket, (const char *)buffer + done, bytes - done, MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			die("send");
-		done += n > 0 ? (size_t)n : 0;
-	}
 }
 
 static void record(uint32_t kind, uint32_t disk, uint64_t offset, uint64_t bytes, const void *data)
@@ -146,38 +66,33 @@ static void record(uint32_t kind, uint32_t disk, uint64_t offset, uint64_t bytes
 /* Does the next request of the disk; false when that was its last. */
 static bool serve(uint32_t number)
 {
-	static char data[MOST];
+	static char data[NBD_MOST_BYTES];
 	const struct disk *disk = &disks[number];
 	struct nbd_request request;
-	struct nbd_reply reply = { .magic = htobe32(NBD_REPLY_MAGIC) };
 	uint64_t offset;
 	uint32_t type, bytes;
-	ssize_t done;
 
-	if (!receive(disk->socket, &request, sizeof(request)))
+	if (!nbd_receive(&disk->nbd, &request, sizeof(request)))
 		return false;
 	type = be32toh(request.type);
 	offset = be64toh(request.from);
 	bytes = be32toh(request.len);
-	memcpy(reply.handle, request.handle, sizeof(reply.handle));
-	if (be32toh(request.magic) != NBD_REQUEST_MAGIC || bytes > MOST) {
+	if (be32toh(request.magic) != NBD_REQUEST_MAGIC || bytes > NBD_MOST_BYTES) {
 		errno = EPROTO;
-		die(disk->device);
+		die(disk->nbd.path);
 	}
 	switch (type & 0xffff) {
 	case NBD_CMD_READ:
-		done = pread(disk->file, data, bytes, (off_t)offset);
-		if (done != (ssize_t)bytes)
-			die(disk->device);
-		send_all(disk->socket, &reply, sizeof(reply));
-		send_all(disk->socket, data, bytes);
+		if (pread(disk->file, data, bytes, (off_t)offset) != (ssize_t)bytes)
+			die(disk->nbd.path);
+		nbd_answer(&disk->nbd, &request, true);
+		nbd_send(&disk->nbd, data, bytes);
 		return true;
 	case NBD_CMD_WRITE:
-		if (!receive(disk->socket, data, bytes))
+		if (!nbd_receive(&disk->nbd, data, bytes))
 			return false;
-		done = pwrite(disk->file, data, bytes, (off_t)offset);
-		if (done != (ssize_t)bytes)
-			die(disk->device);
+		if (pwrite(disk->file, data, bytes, (off_t)offset) != (ssize_t)bytes)
+			die(disk->nbd.path);
 		record(type & NBD_CMD_FLAG_FUA ? DISK_LOG_WRITE_FUA : DISK_LOG_WRITE, number,
 		       offset, bytes, data);
 		break;
@@ -188,9 +103,9 @@ static bool serve(uint32_t number)
 		return false;
 	default:
 		errno = EOPNOTSUPP;
-		die(disk->device);
+		die(disk->nbd.path);
 	}
-	send_all(disk->socket, &reply, sizeof(reply));
+	nbd_answer(&disk->nbd, &request, true);
 	return true;
 }
 
@@ -200,20 +115,18 @@ static void serve_all(void)
 	uint32_t i, left = nr_disks;
 
 	for (i = 0; i < nr_disks; i++)
-		ready[i] = (struct pollfd) { .fd = disks[i].socket, .events = POLLIN };
+		ready[i] = (struct pollfd) { .fd = disks[i].nbd.socket, .events = POLLIN };
 	while (left) {
-		if (told_to_end) {
-			told_to_end = 0;
+		if (nbd_told_to_end())
 			for (i = 0; i < nr_disks; i++)
-				ioctl(disks[i].nbd, NBD_DISCONNECT);
-		}
+				ioctl(disks[i].nbd.device, NBD_DISCONNECT);
 		if (poll(ready, nr_disks, 1000) < 0 && errno != EINTR)
 			die("poll");
 		for (i = 0; i < nr_disks; i++) {
 			if (ready[i].fd < 0 || !ready[i].revents || serve(i))
 				continue;
 			ready[i].fd = -1;
-			close(disks[i].socket);
+			close(disks[i].nbd.socket);
 			left--;
 		}
 	}
@@ -221,7 +134,6 @@ static void serve_all(void)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = end };
 	int i;
 
 	if (argc < 3) {
@@ -231,13 +143,11 @@ int main(int argc, char **argv)
 	disk_log = fopen(argv[1], "we");
 	if (!disk_log)
 		die(argv[1]);
-	sigaction(SIGTERM, &action, NULL);
 	for (i = 2; i < argc; i++)
 		start_disk(argv[i]);
 	serve_all();
 	for (i = 0; i < (int)nr_disks; i++)
-		close(disks[i].nbd);
-	while (wait(NULL) > 0)
-		;
+		close(disks[i].nbd.device);
+	nbd_wait();
 	return 0;
 }

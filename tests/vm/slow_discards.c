@@ -13,22 +13,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/nbd.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "nbd_server.h"
+
 #define BLOCK		4096u
-#define MOST		(32u << 20)	/* bytes of one read or write */
 #define LOOK_AGAIN	10		/* milliseconds, for HOLD to be gone */
 #define MOST_DISCARDS	1024u		/* more than the kernel has requests */
 
@@ -39,21 +33,9 @@ struct discard {
 
 static struct discard discards[MOST_DISCARDS];	/* a ring, in order of time */
 static unsigned int first, after_last;
-static int device, nbd, server;
+static struct nbd_disk disk;
+static int device;
 static const char *hold;
-static volatile sig_atomic_t told_to_end;
-
-static void __attribute__((noreturn)) die(const char *what)
-{
-	fprintf(stderr, "slow_discards: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void end(int signal)
-{
-	(void)signal;
-	told_to_end = 1;
-}
 
 static long now(void)
 {
@@ -61,80 +43,6 @@ static long now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* The kernel's side: a process that stays in the ioctl while the disk is there. */
-static void run_device(int client)
-{
-	unsigned long flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM;
-	unsigned long long bytes;
-
-	if (ioctl(device, BLKGETSIZE64, &bytes) ||
-	    ioctl(nbd, NBD_SET_BLKSIZE, (unsigned long)BLOCK) ||
-	    ioctl(nbd, NBD_SET_SIZE_BLOCKS, (unsigned long)(bytes / BLOCK)) ||
-	    ioctl(nbd, NBD_SET_SOCK, client) ||
-	    ioctl(nbd, NBD_SET_FLAGS, flags) ||
-	    ioctl(nbd, NBD_DO_IT))
-		die("the network block device");
-	ioctl(nbd, NBD_CLEAR_SOCK);
-}
-
-static void start_disk(void)
-{
-	int sockets[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-		die("socketpair");
-	switch (fork()) {
-	case -1:
-		die("fork");
-	case 0:
-		/* Should the server die, its end must be closed with it. */
-		close(sockets[0]);
-		run_device(sockets[1]);
-		exit(0);
-	}
-	close(sockets[1]);
-	server = sockets[0];
-}
-
-static bool receive(void *buffer, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t n = recv(server, (char *)buffer + done, bytes - done, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
-static void send_all(const void *buffer, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t n = send(server, (const char *)buffer + done, bytes - done, MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			die("send");
-		done += n > 0 ? (size_t)n : 0;
-	}
-}
-
-static void answer(const struct nbd_request *request, bool good)
-{
-	struct nbd_reply reply = {
-		.magic = htobe32(NBD_REPLY_MAGIC), .error = htobe32(good ? 0 : EIO),
-	};
-
-	memcpy(reply.handle, request->handle, sizeof(reply.handle));
-	send_all(&reply, sizeof(reply));
 }
 
 static bool is_held(void)
@@ -166,7 +74,7 @@ static int discard_what_is_due(void)
 			return (int)left;
 		if (is_held())
 			return LOOK_AGAIN;
-		answer(&discard->request, !ioctl(device, BLKDISCARD, range));
+		nbd_answer(&disk, &discard->request, !ioctl(device, BLKDISCARD, range));
 	}
 	return -1;
 }
@@ -174,29 +82,29 @@ static int discard_what_is_due(void)
 /* The next request; false when that was the last. */
 static bool serve(int delay)
 {
-	static char data[MOST] __attribute__((aligned(BLOCK)));
+	static char data[NBD_MOST_BYTES] __attribute__((aligned(BLOCK)));
 	struct nbd_request request;
 	uint32_t bytes;
 	off_t offset;
 
-	if (!receive(&request, sizeof(request)))
+	if (!nbd_receive(&disk, &request, sizeof(request)))
 		return false;
 	offset = (off_t)be64toh(request.from);
 	bytes = be32toh(request.len);
 	switch (be32toh(request.type) & 0xffff) {
 	case NBD_CMD_READ:
-		if (bytes > MOST || pread(device, data, bytes, offset) != (ssize_t)bytes)
+		if (bytes > NBD_MOST_BYTES || pread(device, data, bytes, offset) != (ssize_t)bytes)
 			die("read");
-		answer(&request, true);
-		send_all(data, bytes);
+		nbd_answer(&disk, &request, true);
+		nbd_send(&disk, data, bytes);
 		return true;
 	case NBD_CMD_WRITE:
-		if (bytes > MOST || !receive(data, bytes))
+		if (bytes > NBD_MOST_BYTES || !nbd_receive(&disk, data, bytes))
 			return false;
-		answer(&request, pwrite(device, data, bytes, offset) == (ssize_t)bytes);
+		nbd_answer(&disk, &request, pwrite(device, data, bytes, offset) == (ssize_t)bytes);
 		return true;
 	case NBD_CMD_FLUSH:
-		answer(&request, !fdatasync(device));
+		nbd_answer(&disk, &request, !fdatasync(device));
 		return true;
 	case NBD_CMD_TRIM:
 		if (after_last - first == MOST_DISCARDS)
@@ -210,37 +118,30 @@ static bool serve(int delay)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = end };
 	struct pollfd ready = { .events = POLLIN };
+	unsigned long long bytes;
 	int left;
 
 	if (argc != 5) {
 		fprintf(stderr, "Usage: slow_discards NBD DEVICE MILLISECONDS HOLD\n");
 		return 2;
 	}
-	nbd = open(argv[1], O_RDWR | O_CLOEXEC);
-	if (nbd < 0)
-		die(argv[1]);
 	device = open(argv[2], O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (device < 0)
+	if (device < 0 || ioctl(device, BLKGETSIZE64, &bytes))
 		die(argv[2]);
 	hold = argv[4];
-	sigaction(SIGTERM, &action, NULL);
-	start_disk();
-	ready.fd = server;
+	nbd_start(&disk, argv[1], bytes, BLOCK, NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_TRIM);
+	ready.fd = disk.socket;
 	do {
-		if (told_to_end) {
-			told_to_end = 0;
-			ioctl(nbd, NBD_DISCONNECT);
-		}
+		if (nbd_told_to_end())
+			ioctl(disk.device, NBD_DISCONNECT);
 		left = discard_what_is_due();
 		ready.revents = 0;
 		if (poll(&ready, 1, left < 0 ? 1000 : left) < 0 && errno != EINTR)
 			die("poll");
 	} while (!ready.revents || serve(atoi(argv[3])));
-	close(server);
-	close(nbd);
-	while (wait(NULL) > 0)
-		;
+	close(disk.socket);
+	close(disk.device);
+	nbd_wait();
 	return 0;
 }

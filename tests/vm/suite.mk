@@ -10,6 +10,9 @@ VM_CORE_PROGRAMS := $(BUILD)/tests/view_image $(BUILD)/tests/damage
 $(VM_CORE_PROGRAMS): $(CORE_OBJ)
 $(VM_CORE_PROGRAMS): VM_LIBS := -lisal
 
+# These are servers of disks.
+$(BUILD)/tests/disk_recorder $(BUILD)/tests/slow_discards: tests/vm/nbd_server.c
+
 $(VM_PROGRAMS): $(BUILD)/tests/%: tests/vm/%.c
 	@mkdir -p $(@D)
 	@$(call say,LD)
