@@ -173,22 +173,6 @@ a_kill_leaves_no_stream_of_that_name() {
 	rm -f stream.long.part-*
 }
 
-a_signal_ends_a_write_that_nobody_takes() {
-	send --codec none >/dev/null
-	mkfifo stuck
-	sleep 30 <stuck &
-	sleeper=$!
-	"$te" send --metadata pool.meta --data pool.data >stuck 2>said &
-	pid=$!
-	sleep 0.5
-	kill -TERM $pid
-	got=0
-	wait $pid || got=$?
-	kill $sleeper
-	[ $got -eq 1 ]
-	has "interrupted: nothing was sent" said
-}
-
 a_listing_is_narrow_and_says_what_thin_ls_says() {
 	send -n --name 9=a-name-that-is-much-longer-than-any-column-could-be >listing
 	narrow listing
@@ -230,6 +214,5 @@ run_tests \
 	a_reader_that_goes_away_is_an_error \
 	a_signal_leaves_nothing \
 	a_kill_leaves_no_stream_of_that_name \
-	a_signal_ends_a_write_that_nobody_takes \
 	a_listing_is_narrow_and_says_what_thin_ls_says \
 	a_listing_announces_what_then_travels

@@ -70,6 +70,13 @@ a_read_that_fails_is_one_error() {
 	done
 }
 
+is_ended_by_a_signal() { # is_ended_by_a_signal PID
+	kill -TERM "$1"
+	got=0
+	wait "$1" || got=$?
+	[ $got -eq 1 ]
+}
+
 a_signal_ends_it() {
 	mkfifo stuck
 	for number in $numbers; do
@@ -78,11 +85,8 @@ a_signal_ends_it() {
 		"$te" send --threads "$number" --metadata pool.meta --data pool.data >stuck 2>said &
 		pid=$!
 		sleep 0.3
-		kill -TERM $pid
-		got=0
-		wait $pid || got=$?
+		is_ended_by_a_signal $pid
 		kill $sleeper
-		[ $got -eq 1 ]
 		has "interrupted: nothing was sent" said
 	done
 }
@@ -184,11 +188,8 @@ a_signal_ends_a_wait_for_input() {
 			"$te" $verb --threads "$number" <idle >told 2>said &
 			pid=$!
 			sleep 0.3
-			kill -TERM $pid
-			got=0
-			wait $pid || got=$?
+			is_ended_by_a_signal $pid
 			kill $sleeper
-			[ $got -eq 1 ]
 			has "interrupted: " said
 		done
 	done
