@@ -303,21 +303,23 @@ static int step(struct te_diff *diff, const struct te_cursor_item *old,
 	return open_higher(diff, old, new);
 }
 
+/* Both stand before the same child: to the last of those that follow alike. */
+static void go_along(struct te_cursor_level *old, struct te_cursor_level *new)
+{
+	while (old->next + 1 < old->node.nr_entries &&
+	       has_child(&new->node, new->next + 1,
+			 te_node_value64(&old->node, old->next + 1))) {
+		old->next++;
+		new->next++;
+	}
+}
+
 /* Both stand before the same node: past it, and past what they have in common behind it. */
 static void pass_common(struct te_diff *diff)
 {
-	struct te_cursor_level *old = te_cursor_top(&diff->old);
-	struct te_cursor_level *new = te_cursor_top(&diff->new);
-
 	diff->skipping = false;
-	if (!diff->old.at_root && !diff->new.at_root) {
-		while (old->next + 1 < old->node.nr_entries &&
-		       has_child(&new->node, new->next + 1,
-				 te_node_value64(&old->node, old->next + 1))) {
-			old->next++;
-			new->next++;
-		}
-	}
+	if (!diff->old.at_root && !diff->new.at_root)
+		go_along(te_cursor_top(&diff->old), te_cursor_top(&diff->new));
 	te_cursor_step(&diff->old);
 	te_cursor_step(&diff->new);
 }
