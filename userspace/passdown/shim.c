@@ -161,10 +161,10 @@ static int flush_some(const struct te_shim *shim, u64 stripes, struct te_shim_fl
 	return 0;
 }
 
-static u64 next_batch(u64 bytes, double took, u64 most)
+static u64 next_batch(u64 bytes, double took, u64 least, u64 most)
 {
 	if (took > LOOK_SECONDS)
-		return bytes / 2;
+		return bytes / 2 > least ? bytes / 2 : least;
 	return took < LOOK_SECONDS / 2 && bytes * 2 <= most ? bytes * 2 : bytes;
 }
 
@@ -192,7 +192,7 @@ int te_shim_flush(const struct te_shim *shim, struct te_shim_flush *flush)
 		err = flush_some(shim, bytes > stripe ? bytes / stripe : 1, flush, &passed);
 		if (err)
 			return err;
-		bytes = next_batch(bytes, te_rate_seconds(&rate) - start, most);
+		bytes = next_batch(bytes, te_rate_seconds(&rate) - start, stripe, most);
 		te_rate_add(&rate, te_shim_stripe_bytes(shim, passed));
 	} while (passed && !flush->failed_passes);
 	return 0;
