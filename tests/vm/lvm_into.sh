@@ -114,4 +114,80 @@ volumes_join_those_of_a_pool() {
 	remove_received
 }
 
-run_tests volumes_join_those_of_a_pool
+# Of a chosen volume and its snapshot, a base they need is made and goes again.
+chosen_volumes_join_alone() {
+	begin
+	into --volume two --rename two=second new/pool 2>&1 | tee "$TE_TMP/said"
+	lvs --noheadings -o lv_name -S 'thin_id>0' new | tr -d ' ' | sort | tr '\n' ' ' |
+		grep '^mine mine-snap second $'
+	lvchange -q -ay -K new/second
+	[ "two $(sum /dev/new/second)" = "$(grep ^two "$TE_TMP/truth")" ]
+	thinexport receive --into --volume two <"$TE_TMP/stream" new/pool
+	lvchange -q -ay -K new/two
+	[ "two $(sum /dev/new/two)" = "$(grep ^two "$TE_TMP/truth")" ]
+	fails grep thinexport <(lvs -a --noheadings -o lv_name,lv_tags new)
+	lvremove -q -y new/second new/two
+	nothing_has_changed
+}
+
+# Holes cannot be made: they are zeros, and that is told.
+a_pool_that_ignores_discards_gets_zeros() {
+	begin
+	vgchange -q -an new
+	lvchange -q --discards ignore new/pool
+	vgchange -q -ay new
+	into new/pool 2>"$TE_TMP/said"
+	cat "$TE_TMP/said"
+	grep '^thinexport: .* were written as zeros' "$TE_TMP/said"
+	truth new | diff "$TE_TMP/truth" -
+	lvremove -q -y new/base new/db new/db-old new/one new/two new/web new/web-snap
+	vgchange -q -an new
+	lvchange -q --discards passdown new/pool
+	vgchange -q -ay new
+	lvchange -q -an new/pool 2>/dev/null || true
+	lvchange -q -ay new/pool
+	sum /dev/new/mine | diff "$TE_TMP/mine" -
+}
+
+volumes_are_larger_from_the_first_moment() {
+	local path
+	begin
+	into --grow web=+8M --grow web-snap=40M new/pool
+	path=new/other
+	thinexport receive -i "$TE_TMP/stream" --size 60M --grow web=+8M --rename web=w2 \
+		--volume web $path
+	for path in web w2; do
+		[ "$(lv_field new/$path lv_size)" = $((32 * 2048)) ]
+		[ "web $(sum /dev/new/$path $((24 << 20)))" = "$(grep '^web ' "$TE_TMP/truth")" ]
+		cmp -n $((8 << 20)) -i $((24 << 20)):0 /dev/new/$path /dev/zero
+	done
+	[ "$(lv_field new/web-snap lv_size)" = $((40 * 2048)) ]
+	[ "$(lv_field new/db lv_size)" = $((16 * 2048)) ]
+	fails_with 'larger, not smaller; it has 24 MiB' into --grow web=8M new/pool
+	lvremove -q -y new/other
+	remove_received
+}
+# Chunks that do not divide the volume: what lies in the last behind its end stays hidden.
+the_end_of_the_last_chunk_is_written_too() {
+	group odd "$(disk 80)"
+	lvcreate -q -y --type thin-pool -Zn -L 36M --poolmetadatasize 4M -c 192k -n pool odd
+	lvm_volume odd/pool short 4
+	fill /dev/odd/short 1
+	thinexport send odd/pool >"$TE_TMP/odd"
+	lvm_volume odd/pool filler 24
+	fill /dev/odd/filler 99
+	lvremove -q -y odd/filler odd/short
+	thinexport receive --into -i "$TE_TMP/odd" odd/pool
+	[ "$(lv_field odd/short lv_size)" = 8192 ]
+	holds /dev/odd/short 1
+	lvextend -q -L +4M odd/short
+	cmp -n $((4 * 1024 * 1024)) -i $((4 * 1024 * 1024)):0 /dev/odd/short /dev/zero
+	te_drop_group odd
+}
+
+run_tests \
+	volumes_join_those_of_a_pool \
+	chosen_volumes_join_alone \
+	a_pool_that_ignores_discards_gets_zeros \
+	volumes_are_larger_from_the_first_moment \
+	the_end_of_the_last_chunk_is_written_too

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Of a receive into a pool that is there, which is refused, fails or is interrupted, nothing
-# is left in the pool.
-# kernel: 6.12
-# timeout: 400
+# Of a receive into a pool that is there, which is refused, fails or is killed, nothing is
+# left in the pool; and that stays usable.
+# kernel: 6.1
+# timeout: 600
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lvm.bash"
 needs lvm thinexport
@@ -99,10 +99,17 @@ held() {
 }
 is_receiving() { lvs --noheadings -S tags=thinexport.receiving new | grep -q .; }
 
-release() { # release SIGNAL: its status
-	kill -"$1" $!
-	exec 7>&-
-	wait $!
+release() { # release [SIGNAL]: its status, when it got the signal, or the rest
+	local receiver=$!
+	# Who only writes does not wait for a reader that is gone.
+	exec 8>"$TE_TMP/fifo" 7>&-
+	if [ $# -gt 0 ]; then
+		kill -"$1" $receiver
+	else
+		tail -c +3000001 "$TE_TMP/stream" >&8 &
+	fi
+	exec 8>&-
+	wait $receiver
 }
 
 an_interrupted_one_leaves_nothing() {
@@ -113,7 +120,65 @@ an_interrupted_one_leaves_nothing() {
 	nothing_has_changed
 }
 
+# Somebody else writes as well: it ends before the pool is full, and that stays usable.
+a_pool_that_fills_up_is_left_in_time() {
+	begin
+	held
+	lvm_volume new/pool filler 64
+	dd if=/dev/zero of=/dev/new/filler bs=1M count=$(($(free_blocks) / 16 - 3)) oflag=direct status=none
+	fails release
+	grep 'new/pool fills up' "$TE_TMP/receive"
+	fails is_receiving
+	dmsetup status new-pool-tpool | grep ' rw '
+	dd if=/dev/zero of=/dev/new/filler bs=1M seek=63 count=1 oflag=direct status=none
+	lvremove -q -y new/filler
+	nothing_has_changed
+}
+free_blocks() { dmsetup status new-pool-tpool | awk '{ split($6, n, "/"); print n[2] - n[1] }'; }
+
+# At LVM's commands, and while a volume is written.
+wherever_it_is_killed_cleanup_removes_it() {
+	local at
+	begin
+	broken_lvm
+	for at in 'lvcreate --virtualsize' 'lvcreate --snapshot' 'lvchange --setactivationskip'; do
+		echo "killed at $at"
+		killed "$at" && return 1
+		wait_for 20 thinexport cleanup new/pool
+		nothing_has_changed
+	done
+	held
+	fails_with 'another thinexport is at work on this pool' thinexport cleanup new/pool
+	release KILL || true
+	fails_with 'interrupted receive has left new/thin1: .thinexport cleanup' into new/pool
+	thinexport cleanup -n >"$TE_TMP/said"
+	cat "$TE_TMP/said"
+	[ "$(cat "$TE_TMP/said")" = 'would remove new/thin1' ]
+	thinexport cleanup new/pool
+	nothing_has_changed
+	thinexport cleanup 2>&1 | grep 'nothing to clean up'
+}
+killed() { with_broken_lvm killed "${1% *}" "${1#* }" thinexport receive --into -i "$TE_TMP/stream" new/pool; }
+
+# Behind the command that says that all has arrived there is nothing to remove any more.
+killed_at_the_end_all_has_arrived() {
+	begin
+	broken_lvm
+	killed 'lvchange thinexport.arrived' && return 1
+	wait_for 20 has_arrived
+	thinexport cleanup -n | grep 'would keep what has arrived, new/thin0$'
+	thinexport cleanup new/pool
+	fails grep thinexport <(lvs --noheadings -o lv_tags new)
+	sum /dev/new/thin0 | diff "$TE_TMP/truth" -
+	lvremove -q -y new/thin0 new/thin1
+	nothing_has_changed
+}
+has_arrived() { lvs --noheadings -S tags=thinexport.arrived new | grep -q .; }
+
 run_tests \
 	what_cannot_join_changes_nothing \
 	other_pools_are_refused \
-	an_interrupted_one_leaves_nothing
+	an_interrupted_one_leaves_nothing \
+	wherever_it_is_killed_cleanup_removes_it \
+	killed_at_the_end_all_has_arrived \
+	a_pool_that_fills_up_is_left_in_time
