@@ -70,7 +70,15 @@ a_read_that_fails_is_one_error() {
 	done
 }
 
-is_ended_by_a_signal() { # is_ended_by_a_signal PID
+catches_term() { # catches_term PID
+	caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
+	[ $((0x$caught & 0x4000)) -ne 0 ]
+}
+
+is_ended_by_a_signal() { # is_ended_by_a_signal PID: in the midst of what it does
+	# On a busy machine it takes long to start.
+	until catches_term "$1"; do sleep 0.1; done
+	sleep 0.3
 	kill -TERM "$1"
 	got=0
 	wait "$1" || got=$?
@@ -84,7 +92,6 @@ a_signal_ends_it() {
 		sleeper=$!
 		"$te" send --threads "$number" --metadata pool.meta --data pool.data >stuck 2>said &
 		pid=$!
-		sleep 0.3
 		is_ended_by_a_signal $pid
 		kill $sleeper
 		has "interrupted: nothing was sent" said
@@ -187,7 +194,6 @@ a_signal_ends_a_wait_for_input() {
 			# shellcheck disable=SC2086
 			"$te" $verb --threads "$number" <idle >told 2>said &
 			pid=$!
-			sleep 0.3
 			is_ended_by_a_signal $pid
 			kill $sleeper
 			has "interrupted: " said
