@@ -76,8 +76,8 @@ needs_module() {
 }
 
 later() { # later COMMAND...: run when the script ends, before what was said earlier
-	printf '%q ' "$@" >>"$TE_TMP/later"
-	echo >>"$TE_TMP/later"
+	# One write: it may be said by several processes at once.
+	printf '%s\n' "$(printf '%q ' "$@")" >>"$TE_TMP/later"
 }
 
 # te_undo KEEP: does what was put off, newest first, but for the first KEEP.
