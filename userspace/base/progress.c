@@ -3,9 +3,9 @@
 #include "base/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/say.h"
 
 #define REDRAW_SECONDS	0.5
@@ -32,8 +32,8 @@ static struct {
 	u64 done;
 	bool terminal;
 	bool drawn;
-	double begun;			/* seconds of the monotonic clock */
-	double next;			/* when to draw or report again */
+	u64 begun;			/* te_clock_us() then */
+	double next;			/* seconds from there: when to draw or report again */
 } progress;
 
 bool te_progress_option(const char *word)
@@ -47,14 +47,6 @@ bool te_progress_option(const char *word)
 	else
 		te_error("--progress takes auto, json or none, not '%s'", word);
 	return !strcmp(word, "auto") || mode != AUTO;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 void te_progress_hide(void)
@@ -122,15 +114,13 @@ static void report(double seconds)
 	fflush(stderr);
 }
 
-static void show(double time)
+static void show(double seconds)
 {
-	double seconds = time - progress.begun;
-
 	if (mode == JSON)
 		report(seconds);
 	else
 		draw(seconds);
-	progress.next = time + (mode == JSON ? REPORT_SECONDS : REDRAW_SECONDS);
+	progress.next = seconds + (mode == JSON ? REPORT_SECONDS : REDRAW_SECONDS);
 }
 
 static bool is_shown(void)
@@ -145,43 +135,43 @@ void te_progress_begin(enum te_progress_phase phase, u64 total_bytes)
 	progress.total = total_bytes;
 	progress.done = 0;
 	progress.terminal = isatty(STDERR_FILENO);
-	progress.begun = now();
-	progress.next = progress.begun + REDRAW_SECONDS;
+	progress.begun = te_clock_us();
+	progress.next = REDRAW_SECONDS;
 	te_say_before(te_progress_hide);
 	if (mode == JSON)
-		show(progress.begun);
+		show(0);
 }
 
 void te_progress_add(u64 bytes)
 {
-	double time;
+	double seconds;
 
 	progress.done += bytes;
 	if (!is_shown())
 		return;
-	time = now();
-	if (time >= progress.next)
-		show(time);
+	seconds = te_clock_seconds(progress.begun);
+	if (seconds >= progress.next)
+		show(seconds);
 }
 
 void te_progress_turn(enum te_progress_phase phase)
 {
 	progress.phase = phase;
 	if (is_shown())
-		show(now());
+		show(te_clock_seconds(progress.begun));
 }
 
 void te_progress_end(void)
 {
 	if (progress.running && mode == JSON)
-		report(now() - progress.begun);
+		report(te_clock_seconds(progress.begun));
 	te_progress_hide();
 	progress.running = false;
 }
 
 double te_progress_seconds(void)
 {
-	double seconds = now() - progress.begun;
+	double seconds = te_clock_seconds(progress.begun);
 
 	return seconds > 1e-9 ? seconds : 1e-9;
 }

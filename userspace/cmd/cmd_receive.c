@@ -168,7 +168,6 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 static void say_totals(const struct te_receive_totals *totals, double seconds)
 {
 	u64 bytes = totals->data_bytes + totals->zero_bytes;
-
 	char metadata[40] = "";
 
 	if (totals->metadata_bytes)

@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <thinexport/target.h>
 #include <thinexport/thin_disk.h>
+#include "base/clock.h"
 #include "live/crew.h"
 #include "live/mark.h"
 #include "live/watchdog.h"
@@ -79,14 +79,6 @@ static void fill(struct window *window, const struct te_window_request *request)
 			 request->snaps[i].dev_id);
 		te_dm_call_message(&window->snaps[i], request->pool, message);
 	}
-}
-
-static u64 now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000 + (u64)now.tv_nsec / 1000;
 }
 
 static bool fail(struct te_window_result *result, enum te_window_step what, size_t index,
@@ -248,10 +240,10 @@ void te_window_run(const struct te_window_request *request, struct te_window_res
 	control = window->watch.control;
 
 	te_watchdog_arm(&dog);
-	start = now_us();
+	start = te_clock_us();
 	take_moment(window, result);
 	result->resume_err = resume(window);
-	result->us = request->still ? 0 : now_us() - start;
+	result->us = request->still ? 0 : te_clock_us() - start;
 
 	te_watchdog_stop(&dog);
 	te_crew_dismiss(window->crew);

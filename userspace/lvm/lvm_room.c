@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/child.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/say.h"
 #include "base/words.h"
@@ -134,17 +135,9 @@ int te_lvm_room_look(struct te_lvm_room *room, u64 *data, u64 *metadata)
 	return 0;
 }
 
-static u64 now_ms(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (u64)time.tv_sec * 1000 + (u64)time.tv_nsec / 1000000;
-}
-
 u64 te_lvm_room_spend(struct te_lvm_room *room, u64 bytes)
 {
-	if (room->spent && now_ms() - room->looked_at > TE_LVM_LOOK_MS)
+	if (room->spent && te_clock_us() - room->looked_at > TE_LVM_LOOK_US)
 		return 0;
 	room->spent = true;
 	if (bytes > room->budget)
@@ -168,7 +161,7 @@ static int look_for_budget(struct te_lvm_room *room, u64 pending)
 	int err = te_lvm_room_look(room, &data, &metadata);
 
 	room->budget = 0;
-	room->looked_at = now_ms();
+	room->looked_at = te_clock_us();
 	room->spent = false;
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
  * A pool that is full lets its writers wait, and one that has no metadata left turns
  * read-only; both hit everybody who uses it.  So a part of each is left alone:
  * 1/64, at least TE_LVM_LEAST_SPARE blocks and at most what the two MOST say.  What lies
- * above is spent in shares, each at most half of what is there, and good for TE_LVM_LOOK_MS
+ * above is spent in shares, each at most half of what is there, and good for TE_LVM_LOOK_US
  * alone: others write as well, and we may have waited for our stream meanwhile.
  *
  * LVM makes no volumes in a pool that is filled beyond its autoextend threshold.  Where
@@ -22,7 +22,7 @@
 #define TE_LVM_MOST_SPARE	4096u	/* data blocks */
 #define TE_LVM_MOST_SPARE_META	1024u	/* metadata blocks */
 #define TE_LVM_ROOM_SECONDS	60u
-#define TE_LVM_LOOK_MS		250u
+#define TE_LVM_LOOK_US		250000u
 
 struct te_lvm_room {
 	const struct te_lvm *lvm;
@@ -30,7 +30,7 @@ struct te_lvm_room {
 	unsigned int threshold;		/* percent; 100: none */
 	bool extends;			/* dmeventd extends it */
 	u64 budget;			/* bytes that may be written without a look, */
-	u64 looked_at;			/* and since when, in ms of some clock */
+	u64 looked_at;			/* and since when, of te_clock_us() */
 	bool spent;			/* something of it has been */
 };
 

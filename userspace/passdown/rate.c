@@ -2,19 +2,18 @@
 /* Not more bytes a second than asked for. */
 #include "passdown/rate.h"
 
+#include <time.h>
+
+#include "base/clock.h"
+
 void te_rate_start(struct te_rate *rate, u64 most)
 {
-	*rate = (struct te_rate) { .most = most };
-	clock_gettime(CLOCK_MONOTONIC, &rate->start);
+	*rate = (struct te_rate) { .most = most, .start = te_clock_us() };
 }
 
 double te_rate_seconds(const struct te_rate *rate)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - rate->start.tv_sec) +
-	       (double)(now.tv_nsec - rate->start.tv_nsec) / 1e9;
+	return te_clock_seconds(rate->start);
 }
 
 void te_rate_add(struct te_rate *rate, u64 bytes)

@@ -3,14 +3,12 @@
 #ifndef TE_RATE_H
 #define TE_RATE_H
 
-#include <time.h>
-
 #include "core/seam.h"
 
 struct te_rate {
 	u64 most;			/* bytes a second; 0: any */
 	u64 bytes;			/* since the start */
-	struct timespec start;
+	u64 start;			/* te_clock_us() */
 };
 
 void te_rate_start(struct te_rate *rate, u64 most);

@@ -387,9 +387,9 @@ int te_place_wait(struct te_place_writer *place)
 	return err ? say_error(place) : 0;
 }
 
-size_t te_place_pending(const struct te_place_writer *place)
+size_t te_place_pending(struct te_place_writer *place)
 {
-	return place->chunks[place->filled % place->nr_chunks].used;
+	return chunk_of(place, place->filled)->used;
 }
 
 /* What the chunk has so far: whole units of the device, which the next write makes good. */

@@ -33,7 +33,7 @@ int te_place_seek(struct te_place_writer *place, u64 position);
 
 /* Until all that was given is written, but for te_place_pending() bytes that are gathered. */
 int te_place_wait(struct te_place_writer *place);
-size_t te_place_pending(const struct te_place_writer *place);
+size_t te_place_pending(struct te_place_writer *place);
 
 /* All that was given is on disk, the last of it in a write that is made again later. */
 int te_place_settle(struct te_place_writer *place);

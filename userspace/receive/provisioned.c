@@ -121,43 +121,38 @@ static void change(struct te_provisioned *map, struct te_provisioned_page *page,
 	}
 }
 
-int te_provisioned_set(struct te_provisioned *map, u64 block, u64 count)
-{
-	while (count) {
-		u64 number = block / PAGE_BLOCKS, from = block % PAGE_BLOCKS;
-		u64 part = PAGE_BLOCKS - from < count ? PAGE_BLOCKS - from : count;
-		struct te_provisioned_page *page = NULL;
-
-		if (!grow(map, number))
-			page = own(map, number);
-		if (!page)
-			return -ENOMEM;
-		change(map, page, from, from + part, true);
-		block += part;
-		count -= part;
-	}
-	return 0;
-}
-
-int te_provisioned_clear(struct te_provisioned *map, u64 block, u64 count)
+static int change_range(struct te_provisioned *map, u64 block, u64 count, bool set)
 {
 	while (count) {
 		u64 number = block / PAGE_BLOCKS, from = block % PAGE_BLOCKS;
 		u64 part = PAGE_BLOCKS - from < count ? PAGE_BLOCKS - from : count;
 		struct te_provisioned_page *page;
 
+		if (set && grow(map, number))
+			return -ENOMEM;
+		/* Nothing is there, and nothing behind. */
 		if (number >= map->nr_pages)
 			break;
-		if (map->pages[number]) {
+		if (set || map->pages[number]) {
 			page = own(map, number);
 			if (!page)
 				return -ENOMEM;
-			change(map, page, from, from + part, false);
+			change(map, page, from, from + part, set);
 		}
 		block += part;
 		count -= part;
 	}
 	return 0;
+}
+
+int te_provisioned_set(struct te_provisioned *map, u64 block, u64 count)
+{
+	return change_range(map, block, count, true);
+}
+
+int te_provisioned_clear(struct te_provisioned *map, u64 block, u64 count)
+{
+	return change_range(map, block, count, false);
 }
 
 static bool is_set(const struct te_provisioned_page *page, u64 bit)

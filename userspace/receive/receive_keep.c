@@ -2,8 +2,7 @@
 /* Who keeps a receive's place. */
 #include "receive/receive_keep.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/say.h"
 
 struct te_receive_keeper {
@@ -16,16 +15,8 @@ struct te_receive_keeper {
 	bool noted;
 	u64 received_bytes;
 	u64 kept_bytes;			/* when the last checkpoint was made, and */
-	time_t kept_at;			/* its time, in seconds since some moment */
+	u64 kept_at;			/* its time, of te_clock_us() */
 };
-
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
 
 static u64 device_blocks(const struct te_receive_keeper *keeper)
 {
@@ -43,7 +34,7 @@ struct te_receive_keeper *te_receive_keeper_create(const struct te_target *targe
 	}
 	keeper->target = target;
 	keeper->window_bytes = window_bytes;
-	keeper->kept_at = now();
+	keeper->kept_at = te_clock_us();
 	return keeper;
 }
 
@@ -182,7 +173,7 @@ bool te_receive_keeper_note(struct te_receive_keeper *keeper,
 	keeper->received_bytes = received_bytes;
 	if (keeper->window_bytes != TE_WINDOW_AUTO)
 		return bytes >= keeper->window_bytes;
-	return bytes >= TE_KEEP_BYTES && now() - keeper->kept_at >= TE_KEEP_SECONDS;
+	return bytes >= TE_KEEP_BYTES && te_clock_seconds(keeper->kept_at) >= TE_KEEP_SECONDS;
 }
 
 int te_receive_keep(struct te_receive_keeper *keeper, bool last, struct te_build *build,
@@ -208,7 +199,7 @@ int te_receive_keep(struct te_receive_keeper *keeper, bool last, struct te_build
 	if (!err)
 		err = te_checkpoint_write(&keeper->checkpoint, &keeper->beginning, &keeper->slot);
 	keeper->kept_bytes = keeper->received_bytes;
-	keeper->kept_at = now();
+	keeper->kept_at = te_clock_us();
 	return err;
 }
 

@@ -119,13 +119,6 @@ static int thin_begin(struct te_sink *sink, const struct te_sink_beginning *begi
 	return 0;
 }
 
-static void close_part(struct te_target_part *part)
-{
-	if (part->fd >= 0)
-		close(part->fd);
-	part->fd = -1;
-}
-
 /* Open to be written, from its first block on. */
 static int open_volume(struct thin_sink *thin)
 {
@@ -296,7 +289,7 @@ static int open_source(struct thin_sink *thin, u32 index)
 {
 	if (thin->source.fd >= 0 && thin->source_index == index)
 		return 0;
-	close_part(&thin->source);
+	te_target_close_device(&thin->source);
 	thin->source_index = index;
 	thin->source.path = te_lvm_into_path(thin->into, index);
 	return te_target_open_device(&thin->source, O_DIRECT);
@@ -378,7 +371,7 @@ static void close_volume(struct thin_sink *thin)
 {
 	te_place_destroy(thin->place);
 	thin->place = NULL;
-	close_part(&thin->device);
+	te_target_close_device(&thin->device);
 }
 
 static int thin_volume_end(struct te_sink *sink, u64 *mapped)
@@ -405,7 +398,7 @@ static int thin_finish(struct te_sink *sink, struct te_receive_totals *totals)
 {
 	struct thin_sink *thin = thin_of(sink);
 
-	close_part(&thin->source);
+	te_target_close_device(&thin->source);
 	totals->copied_bytes = thin->copied_bytes;
 	totals->filled_bytes = thin->filled_bytes;
 	return 0;
@@ -448,7 +441,7 @@ void te_sink_thin_destroy(struct te_sink *sink)
 	size_t i;
 
 	close_volume(thin);
-	close_part(&thin->source);
+	te_target_close_device(&thin->source);
 	for (i = 0; i < thin->nr_maps; i++)
 		te_provisioned_exit(&thin->maps[i]);
 	te_free(thin->maps);

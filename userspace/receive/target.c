@@ -233,13 +233,17 @@ int te_target_open(struct te_target *target, const char *metadata, const char *d
 	return err;
 }
 
+void te_target_close_device(struct te_target_part *part)
+{
+	if (part->fd >= 0)
+		close(part->fd);
+	part->fd = -1;
+}
+
 void te_target_close(struct te_target *target)
 {
-	if (target->metadata.fd >= 0)
-		close(target->metadata.fd);
-	if (target->data.fd >= 0)
-		close(target->data.fd);
-	target->metadata.fd = target->data.fd = -1;
+	te_target_close_device(&target->metadata);
+	te_target_close_device(&target->data);
 }
 
 /* Signatures one after another: behind one there may be the next, as a backup copy. */

@@ -39,14 +39,17 @@ struct te_target {
  * Opens both so that nobody else has them: a device is claimed, a file locked.
  * Refuses what is in use, read-only, neither device nor file, one and the same,
  * or, unless `force`, holds something (a signature that libblkid knows, a pool's
- * metadata, or a stream); but not what an interrupted receive has left.  Files must be there, of the size the pool is to have.
- * Changes nothing.  0, or -errno after one sentence.
+ * metadata, or a stream); but not what an interrupted receive has left.  Files must
+ * be there, of the size the pool is to have.  Changes nothing.  0, or -errno after one sentence.
  */
 int te_target_open(struct te_target *target, const char *metadata, const char *data, bool force);
 
 /* One device alone, of part->path, with `flags` of open(2): likewise, but whatever it holds. */
 int te_target_open_device(struct te_target_part *part, int flags);
-void te_target_close(struct te_target *target);		/* also one that failed to open */
+
+/* Also what failed to open, or is closed. */
+void te_target_close(struct te_target *target);
+void te_target_close_device(struct te_target_part *part);
 
 /* -EINVAL after one sentence when the stream `fd` is one of the two, `force` or not. */
 int te_target_check_stream(const struct te_target *target, int fd, const char *name);
