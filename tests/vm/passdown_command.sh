@@ -192,9 +192,10 @@ after_the_array_all_above_comes_up_by_itself() {
 	modprobe -r scsi_debug
 }
 
-# A file that says nothing, a name that is taken, an array that comes later.
+# A file that says nothing, a name that is taken; and an array that comes later, disk by
+# disk, as udev brings it.
 one_that_fails_does_not_keep_the_others_waiting() {
-	local md assembler
+	local md disk assembler
 	on_one_kernel
 	md=$(array)
 	members
@@ -205,7 +206,10 @@ one_that_fails_does_not_keep_the_others_waiting() {
 	echo nonsense >$folder/a.conf
 	dmsetup create taken --table '0 8 error'
 	later dmsetup remove --retry taken
-	{ sleep 1.5; mdadm --quiet --assemble --run "$md" "${members[@]}"; } &
+	for disk in "${members[@]}"; do
+		sleep 0.7
+		mdadm --quiet --incremental "$disk"
+	done &
 	assembler=$!
 	fails_with 'taken is there, and is no passdown' thinexport passdown start --wait 20
 	wait $assembler
@@ -214,6 +218,7 @@ one_that_fails_does_not_keep_the_others_waiting() {
 	[ "$(field p kept)" = true ]
 	deactivate taken
 	rm $folder/a.conf $folder/taken.conf
+	md=/dev/$(field p device)
 	thinexport passdown remove p
 	mdadm --quiet --stop "$md"
 	modprobe -r scsi_debug
