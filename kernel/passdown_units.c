@@ -337,6 +337,21 @@ int te_units_guard_end(struct te_units *units)
 	return r;
 }
 
+/* The guard does not end under it. */
+int te_units_discard_guarded(struct te_units *units, sector_t sector, sector_t sectors,
+			     u64 *guarded, struct te_stripes *stripes)
+{
+	int r = -ENOENT;
+
+	mutex_lock(&units->guard_lock);
+	if (te_units_guarded(units)) {
+		te_units_discard(units, sector, sectors, guarded, stripes);
+		r = 0;
+	}
+	mutex_unlock(&units->guard_lock);
+	return r;
+}
+
 void te_units_sum(struct te_units *units, struct te_units_sums *sums)
 {
 	u64 word, stripe, words = map_bytes(units) / sizeof(long);

@@ -50,7 +50,7 @@ struct te_units {
 	unsigned long *trimmed;
 	unsigned long *written;		/* since the guard began; NULL: no guard */
 	bool shut;			/* a guard, and all may have been written */
-	struct mutex guard_lock;	/* of who begins and ends it */
+	struct mutex guard_lock;	/* of who begins and ends it, or counts on it */
 
 	spinlock_t locks[TE_UNIT_LOCKS];	/* of a stripe: its number modulo this */
 
@@ -102,6 +102,10 @@ bool te_units_write(struct te_units *units, struct bio *bio);
  */
 void te_units_discard(struct te_units *units, sector_t sector, sector_t sectors, u64 *guarded,
 		      struct te_stripes *stripes);
+
+/* The same, but -ENOENT and nothing of it when no guard is on.  May sleep. */
+int te_units_discard_guarded(struct te_units *units, sector_t sector, sector_t sectors,
+			     u64 *guarded, struct te_stripes *stripes);
 
 /*
  * Takes the next run of due stripes in [from, end), at most `most` of them, for

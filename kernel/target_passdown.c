@@ -12,7 +12,7 @@
 #define UNIT_SECTORS		128u		/* 64 KiB, unless the stripe asks for less */
 #define MIN_UNIT_SECTORS	8u
 #define MAX_STRIPE_SECTORS	(1u << 21)	/* 1 GiB */
-#define MAX_DISCARD_SECTORS	(1u << 21)	/* 1 GiB: of one bio from above */
+#define MAX_DISCARD_SECTORS	(1u << 21)	/* 1 GiB: at once, from above */
 
 /* A table's. */
 struct target {
@@ -25,6 +25,14 @@ struct target {
 /* ------------------------------------------------------------------------ */
 /* The way of a bio. */
 
+static void took_discard(struct te_passdown *passdown, u64 guarded,
+			 const struct te_stripes *stripes)
+{
+	atomic64_inc(&passdown->discards);
+	atomic64_add(guarded, &passdown->guarded);
+	te_passdown_touch(passdown, stripes);
+}
+
 static int map_discard(struct te_passdown *passdown, struct bio *bio)
 {
 	struct te_stripes stripes;
@@ -32,9 +40,7 @@ static int map_discard(struct te_passdown *passdown, struct bio *bio)
 
 	te_units_discard(&passdown->units, bio->bi_iter.bi_sector, bio_sectors(bio), &guarded,
 			 &stripes);
-	atomic64_inc(&passdown->discards);
-	atomic64_add(guarded, &passdown->guarded);
-	te_passdown_touch(passdown, &stripes);
+	took_discard(passdown, guarded, &stripes);
 	bio_endio(bio);
 	return DM_MAPIO_SUBMITTED;
 }
@@ -297,6 +303,26 @@ static int flush(struct te_passdown *passdown, unsigned int argc, char **argv, c
 	return 1;
 }
 
+/* discard <start> <sectors>: as a bio from above, but only while the guard is on. */
+static int discard_guarded(struct dm_target *ti, struct te_passdown *passdown, char **argv)
+{
+	unsigned long long start, sectors;
+	struct te_stripes stripes;
+	u64 guarded = 0;
+	char dummy;
+	int r;
+
+	if (sscanf(argv[1], "%llu%c", &start, &dummy) != 1 ||
+	    sscanf(argv[2], "%llu%c", &sectors, &dummy) != 1 ||
+	    start > ti->len || sectors > min_t(u64, ti->len - start, MAX_DISCARD_SECTORS))
+		return -EINVAL;
+	r = te_units_discard_guarded(&passdown->units, passdown->start + start, sectors, &guarded,
+				     &stripes);
+	if (!r)
+		took_discard(passdown, guarded, &stripes);
+	return r;
+}
+
 static int passdown_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			    unsigned int maxlen)
 {
@@ -309,6 +335,8 @@ static int passdown_message(struct dm_target *ti, unsigned int argc, char **argv
 		return te_units_guard_begin(&passdown->units);
 	if (argc == 1 && !strcmp(argv[0], TE_MESSAGE_GUARD_END))
 		return te_units_guard_end(&passdown->units);
+	if (argc == 3 && !strcmp(argv[0], TE_MESSAGE_DISCARD))
+		return discard_guarded(ti, passdown, argv);
 	DMWARN("%s: unknown message %s", dm_table_device_name(ti->table), argv[0]);
 	return -EINVAL;
 }

@@ -50,6 +50,7 @@
 #define TE_MESSAGE_FLUSH		"flush"		/* [<most stripes>] */
 #define TE_MESSAGE_GUARD_BEGIN		"guard_begin"
 #define TE_MESSAGE_GUARD_END		"guard_end"
+#define TE_MESSAGE_DISCARD		"discard"	/* <start> <sectors> */
 
 /*
  * Status (info) of passdown:

@@ -127,6 +127,33 @@ while_the_guard_is_on_what_was_written_stays() {
 	end_array
 }
 
+# Another table for a while, whose writes no guard has seen: discards that are meant to be
+# under the guard do nothing.
+without_the_guard_no_guarded_discard_is_taken() {
+	local md
+	md=$(array)
+	passdown p "$md" stripe 384
+	fill /dev/mapper/p 1
+	fails_with 'No such file' message p discard 0 384
+	message p guard_begin
+	fill /dev/mapper/p 2 200 4
+	message p discard 0 1152
+	is p guarded 1
+	is p due 2
+	is p discards 1
+	for range in '0' '1 x' '-1 1' "$(size_of /dev/mapper/p) 1" '0 2097153'; do
+		fails_with 'Invalid argument' message p discard $range
+	done
+	dmsetup reload p --table "0 $(size_of "$md") linear $md 0"
+	dmsetup suspend p && dmsetup resume p
+	fill /dev/mapper/p 3 384 192
+	change p "$md" stripe 384
+	fails_with 'No such file' message p discard 768 384
+	is p free 0
+	deactivate p
+	end_array
+}
+
 another_table_of_the_same_geometry_keeps_what_is_known() {
 	local md
 	md=$(array)
@@ -279,6 +306,7 @@ run_tests \
 	a_write_takes_its_unit_back \
 	units_in_any_order_make_a_stripe_due \
 	while_the_guard_is_on_what_was_written_stays \
+	without_the_guard_no_guarded_discard_is_taken \
 	another_table_of_the_same_geometry_keeps_what_is_known \
 	a_write_waits_for_a_discard_in_flight \
 	what_fails_stays_due_and_is_tried_again \

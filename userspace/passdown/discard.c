@@ -2,17 +2,15 @@
 /* Discarding free extents through the passdowns below a pool. */
 #include "passdown/discard.h"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <stdio.h>
 
 #include "base/interrupt.h"
 #include "base/say.h"
+#include "live/dm_table.h"
 #include "passdown/rate.h"
 #include "passdown/stripe.h"
 
-/* Of one request; the kernel would not take much more at once. */
+/* Of one message; the target would not take much more at once. */
 #define MOST_SECTORS	(1u << 19)	/* 256 MiB */
 
 /* Between two looks at guard and array, whichever comes first. */
@@ -21,8 +19,7 @@
 
 struct sending {
 	const struct te_stack *stack;
-	long shim;			/* that is open, or -1 */
-	int fd;
+	long shim;			/* that they go to now, or -1 */
 	bool auto_pass;
 	struct te_rate rate;
 	u64 unlooked;			/* bytes sent since the last look */
@@ -30,7 +27,14 @@ struct sending {
 	u64 *sent;
 };
 
-/* The guard is on and no discard would hang. */
+static int lost_guard(const struct te_shim *shim)
+{
+	te_error("%s: somebody has ended its guard or changed its table: nothing more is discarded",
+		 shim->dm.name);
+	return -ESTALE;
+}
+
+/* No discard would hang, and the table is the one that was looked at. */
 static int look(struct sending *sending)
 {
 	struct te_shim shim = sending->stack->shims[sending->shim];
@@ -44,11 +48,8 @@ static int look(struct sending *sending)
 	err = te_shim_refresh(&shim);
 	if (err)
 		return err;
-	if (!shim.guarded || shim.below != sending->stack->shims[sending->shim].below) {
-		te_error("%s: somebody has ended its guard or changed its table: nothing more is discarded",
-			 shim.dm.name);
-		return -ESTALE;
-	}
+	if (!shim.guarded || shim.below != sending->stack->shims[sending->shim].below)
+		return lost_guard(&shim);
 	if (te_md_reshaping(shim.below, array, sizeof(array))) {
 		te_error("%s: %s is being reshaped or about to be, and a discard would never end: nothing more is discarded; trim again when that is done",
 			 shim.dm.name, array);
@@ -57,45 +58,34 @@ static int look(struct sending *sending)
 	return 0;
 }
 
-static int open_shim(struct sending *sending, long index)
+static int turn_to(struct sending *sending, long shim)
 {
-	const struct te_shim *shim = &sending->stack->shims[index];
-	char path[64];
-	int err;
-
-	if (sending->fd >= 0)
-		close(sending->fd);
-	sending->fd = -1;
-	sending->shim = index;
-	sending->auto_pass = shim->auto_pass;
-	err = te_block_path(shim->dm.major, shim->dm.minor, path, sizeof(path));
-	if (!err) {
-		sending->fd = open(path, O_RDWR | O_CLOEXEC);
-		err = sending->fd < 0 ? -errno : 0;
-	}
-	if (err) {
-		te_error("%s: cannot be opened: %s", shim->dm.name, strerror(-err));
-		return err;
-	}
+	sending->shim = shim;
+	sending->auto_pass = sending->stack->shims[shim].auto_pass;
 	return look(sending);
 }
 
 static int send_one(struct sending *sending, u64 start, u64 sectors)
 {
-	u64 range[2] = { start * 512, sectors * 512 };
+	const struct te_shim *shim = &sending->stack->shims[sending->shim];
+	char message[64], answer[8];
+	u64 bytes = sectors * 512;
 	int err;
 
-	if (ioctl(sending->fd, BLKDISCARD, range)) {
-		err = -errno;
-		te_error("%s: cannot discard %s at byte %llu: %s",
-			 sending->stack->shims[sending->shim].dm.name, te_bytes(range[1]),
-			 (unsigned long long)range[0], strerror(-err));
+	snprintf(message, sizeof(message), "%s %llu %llu", TE_MESSAGE_DISCARD,
+		 (unsigned long long)start, (unsigned long long)sectors);
+	err = te_dm_message(&shim->dm, message, answer, sizeof(answer));
+	if (err == -ENOENT)
+		return lost_guard(shim);
+	if (err) {
+		te_error("%s: cannot discard %s at byte %llu: %s", shim->dm.name, te_bytes(bytes),
+			 (unsigned long long)start * 512, strerror(-err));
 		return err;
 	}
-	*sending->sent += range[1];
-	sending->unlooked += range[1];
+	*sending->sent += bytes;
+	sending->unlooked += bytes;
 	if (sending->auto_pass)
-		te_rate_add(&sending->rate, range[1]);
+		te_rate_add(&sending->rate, bytes);
 	return 0;
 }
 
@@ -108,7 +98,7 @@ static int send_extent(void *context, long shim, u64 start, u64 sectors)
 	if (shim < 0)
 		return 0;
 	if (shim != sending->shim)
-		err = open_shim(sending, shim);
+		err = turn_to(sending, shim);
 	while (!err && start < end) {
 		if (sending->unlooked >= LOOK_BYTES ||
 		    te_rate_seconds(&sending->rate) - sending->looked > LOOK_SECONDS)
@@ -131,14 +121,9 @@ int te_discard_extents(const struct te_extents *extents, u64 most_rate, u64 *sen
 	struct sending sending = {
 		.stack = extents->stack,
 		.shim = -1,
-		.fd = -1,
 		.sent = sent,
 	};
-	int err;
 
 	te_rate_start(&sending.rate, most_rate);
-	err = te_extents_each(extents, send_extent, &sending);
-	if (sending.fd >= 0)
-		close(sending.fd);
-	return err;
+	return te_extents_each(extents, send_extent, &sending);
 }

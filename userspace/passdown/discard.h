@@ -6,8 +6,8 @@
 #include "passdown/extents.h"
 
 /*
- * All extents that lie on passdowns.  Now and then looks whether the guard still stands
- * and no array is being reshaped.  most_rate (bytes a second, 0: any) is kept where
+ * All extents that lie on passdowns, which take them only while their guards are on.  Now
+ * and then looks whether an array is being reshaped.  most_rate (bytes a second, 0: any) is kept where
  * stripes go down by themselves.  What was sent to *sent, in bytes, whatever happens.
  * -errno after one sentence; -EINTR: interrupted.
  */

@@ -38,8 +38,8 @@
  *   that map, not through the pool's data device, below which LVM may put another
  *   disk meanwhile.  Whoever then gets the place writes through the guarded passdown.
  *   What does not lie on a passdown by linear maps is left.
- * - The guard is asked for again and again while discards are sent: an administrator
- *   could have ended it, or loaded another table.
+ * - The guard: a passdown takes these discards, which are messages, only while its guard
+ *   is on.  An administrator could have ended it, or loaded another table meanwhile.
  * - One at a time: the pool's lock and that of each passdown are held throughout, and
  *   a pool or passdown that an interrupted run has left is refused.
  *
