@@ -48,6 +48,16 @@ lv_field() {
 catalog() { thinexport dump --json "$1" | jq -c 'select(.kind == "CATALOG") | .catalog'; }
 names() { catalog "$1" | jq -r '.volumes[].name' | sort | tr '\n' ' '; }
 
+# Received onto two disks, checked, and open as the pool `there`: arrives STREAM
+arrives() {
+	local metadata data
+	metadata=$(disk 16)
+	data=$(disk 64)
+	thinexport receive -i "$1" --metadata "$metadata" --data "$data"
+	thin_check "$metadata"
+	pool_open there "$metadata" "$data"
+}
+
 # LVM as it is, but for the command whose words begin with VERB and hold WORD: that
 # fails, before or after its work (WHEN); or its caller is killed as it begins; or another
 # change of the group `new` slips in behind it.

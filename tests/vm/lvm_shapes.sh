@@ -21,16 +21,6 @@ sent() {
 	thinexport verify --against "$pool" "$TE_TMP/stream"
 }
 
-# Received, and open as the pool `there`: arrived
-arrived() {
-	local metadata data
-	metadata=$(disk 16)
-	data=$(disk 64)
-	thinexport receive -i "$TE_TMP/stream" --metadata "$metadata" --data "$data"
-	thin_check "$metadata"
-	pool_open there "$metadata" "$data"
-}
-
 # The volume that LVM has as GROUP/NAME has content SEED there too: as_here GROUP/NAME SEED [PLACE]
 as_here() {
 	local path=$1
@@ -56,7 +46,7 @@ machines_with_snapshots_as_proxmox_has_them() {
 	sent pve/data snap_vm-101-disk-0_sn1 vm-100-disk-0 vm-101-disk-0 vm-101-state-sn1
 	catalog "$TE_TMP/stream" | jq -e '.volumes[] | select(.name == "snap_vm-101-disk-0_sn1") | .lvm |
 		.read_only and .skip_activation and .origin == "vm-101-disk-0"'
-	arrived
+	arrives "$TE_TMP/stream"
 	as_here pve/snap_vm-101-disk-0_sn1 1
 	as_here pve/vm-101-disk-0 2 0 4096
 	as_here pve/vm-101-disk-0 1 4096 4096
@@ -81,7 +71,7 @@ a_snapshot_of_a_snapshot_that_is_gone() {
 	lvremove -q -y g/middle
 	fill /dev/g/base 4 8192 1024
 	sent g/p base last
-	arrived
+	arrives "$TE_TMP/stream"
 	as_here g/base 1 0 8192
 	as_here g/base 4 8192 1024
 	as_here g/last 3 0 1024
@@ -105,7 +95,7 @@ a_pool_on_a_mirror_in_a_group_of_two_pools() {
 	fill /dev/g/one 1 0 8192
 	fill /dev/g/two 2 0 4096
 	sent g/p one
-	arrived
+	arrives "$TE_TMP/stream"
 	as_here g/one 1 0 8192
 	deactivate there
 	sent g/other two
@@ -124,7 +114,7 @@ a_pool_whose_data_is_cached() {
 	lvm_snapshot g/one was
 	fill /dev/g/one 2 0 2048
 	sent g/p one was
-	arrived
+	arrives "$TE_TMP/stream"
 	as_here g/one 2 0 2048
 	as_here g/one 1 2048 6144
 	as_here g/was 1 0 8192
@@ -148,7 +138,7 @@ devices_with_minor_numbers_above_255() {
 	lvm_snapshot g/one was
 	[ "$(dmsetup info -c --noheadings -o minor g-one)" -gt 255 ]
 	sent g/p one was
-	arrived
+	arrives "$TE_TMP/stream"
 	as_here g/was 1 0 4096
 	deactivate there
 	nothing_is_left g-p-tpool
