@@ -162,6 +162,7 @@ a_volume_that_lvm_does_not_know_is_told_and_sent_when_asked_for() {
 	thinexport send v-g/my-pool 2>"$TE_TMP/said" >"$TE_TMP/stream"
 	grep 'the pool has 1 volume that LVM does not know, by device id 77;' "$TE_TMP/said"
 	[ "$(catalog "$TE_TMP/stream" | jq -c '[.volumes[].id] | sort')" = '[1,2,3]' ]
+	thinexport send v-g/db-1 2>&1 >/dev/null | grep 'LVM does not know, by device id 77;'
 	thinexport send --volume 77 v-g/my-pool 2>"$TE_TMP/said" >"$TE_TMP/one"
 	[ "$(catalog "$TE_TMP/one" | jq -c '[.volumes[].id]')" = '[77]' ]
 	fails grep 'does not know' "$TE_TMP/said"
@@ -189,6 +190,13 @@ another_transaction_id_is_told_and_needs_force() {
 	catalog "$TE_TMP/stream" | jq -e '.pool.transaction_id == 9 and .pool.lvm.transaction_id == 3'
 	thinexport info v-g/my-pool >/dev/null
 	message $tpool set_transaction_id 9 3
+	# Where it arrives they agree, and LVM works on with it.
+	group new "$(disk 120)"
+	thinexport receive -i "$TE_TMP/stream" new/my-pool
+	[ "$(lv_field new/my-pool transaction_id)" = 9 ]
+	[ "$(dmsetup status new-my--pool-tpool | cut -d' ' -f4)" = 9 ]
+	lvm_snapshot new/web later
+	te_drop_group new
 	end
 }
 

@@ -30,13 +30,14 @@ int te_moment_check_pool(const struct te_pool *pool)
 		return -EIO;
 	}
 	if (pool->needs_check) {
-		te_error("%s: the pool's metadata needs a check: deactivate it, run thin_check, then repair it or send its devices by --metadata and --data",
+		te_error("%s: the pool's metadata needs a check: deactivate it, then send its devices by --metadata and --data, or have it checked: thin_check --clear-needs-check-flag, or with that among LVM's global/thin_check_options activate it",
 			 name);
 		return -EUCLEAN;
 	}
 	if (pool->mode == TE_POOL_READ_ONLY) {
-		te_error("%s: the pool is read-only or out of metadata space and takes no snapshot; deactivate it and send its devices by --metadata and --data",
-			 name);
+		te_error("%s: the pool is read-only or out of metadata space (%llu of %llu blocks are in use) and takes no snapshot; extend its metadata if that is full, or deactivate it and send its devices by --metadata and --data",
+			 name, (unsigned long long)pool->used_metadata_blocks,
+			 (unsigned long long)pool->nr_metadata_blocks);
 		return -EROFS;
 	}
 	if (pool->mode == TE_POOL_OUT_OF_DATA) {
@@ -153,7 +154,7 @@ static long resolve(const struct te_moment *moment, const struct te_lvm *lvm, co
 
 static int refuse_external_origin(const char *name)
 {
-	te_error("%s has an external origin: part of what it shows lies outside the pool, so it cannot be sent from here",
+	te_error("%s has an external origin: part of what it shows lies outside the pool, so it cannot be sent from here; copy it into a volume of its own and send that, or name the volumes to send",
 		 name);
 	return -EOPNOTSUPP;
 }

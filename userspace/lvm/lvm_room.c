@@ -88,10 +88,10 @@ static int check_pool(const struct te_lvm_room *room)
 
 	if (pool->mode == TE_POOL_OUT_OF_DATA)
 		what = "is full";
+	else if (pool->needs_check)
+		what = "needs a check (thin_check --clear-needs-check-flag)";
 	else if (pool->mode != TE_POOL_WRITE)
 		what = "is read-only, out of metadata space, or has failed";
-	else if (pool->needs_check)
-		what = "needs a check (lvconvert --repair)";
 	else if (pool->dm.suspended)
 		what = "is suspended";
 	if (!what)
