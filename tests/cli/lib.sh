@@ -98,6 +98,21 @@ has() {
 	return 1
 }
 
+# is_ended_by_a_signal PID [SIGNAL]: in the midst of what it does, with status 1.
+is_ended_by_a_signal() {
+	# On a busy machine it takes long to start.
+	until catches_term "$1"; do sleep 0.1; done
+	sleep 0.3
+	kill -s "${2:-TERM}" "$1"
+	got=0
+	wait "$1" || got=$?
+	[ $got -eq 1 ] || { echo "status $got"; return 1; }
+}
+catches_term() { # catches_term PID
+	caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
+	[ $((0x$caught & 0x4000)) -ne 0 ]
+}
+
 # narrow FILE: no line is longer than 80 columns.
 narrow() {
 	awk 'length > 80 { print "too long: " $0; bad = 1 } END { exit bad }' "$1"

@@ -64,22 +64,18 @@ a_broken_stream_over_an_old_pool_leaves_neither() {
 	no_pool new
 }
 
-# feed BYTES: so much of the stream, and then nothing for a while.
-feed() {
-	head -c "$1" whole
-	sleep 2
-}
-
 a_signal_ends_it_with_a_sentence() {
+	mkfifo -m 600 pipe
 	for signal in INT TERM HUP; do
 		new_target new 200
-		mkfifo -m 600 pipe.$signal
-		feed $((size / 2)) >pipe.$signal &
-		# A background job of this shell would ignore SIGINT.
-		got=0
-		timeout --preserve-status -s $signal 1 "$te" receive -i pipe.$signal \
-			--metadata new.meta --data new.data 2>said || got=$?
-		[ $got -eq 1 ] || { echo "status $got"; cat said; return 1; }
+		# So much of the stream, and then nothing for long.
+		(head -c $((size / 2)) whole; exec sleep 60) >pipe &
+		feeder=$!
+		# A background job of a shell would ignore SIGINT.
+		env --default-signal=INT,HUP "$te" receive -i pipe \
+			--metadata new.meta --data new.data 2>said &
+		is_ended_by_a_signal $! $signal
+		kill $feeder
 		has "interrupted" said
 		no_pool new
 	done

@@ -43,10 +43,10 @@ metadata_and_data_on_one_file_are_refused() {
 a_file_that_another_program_locks_is_refused() {
 	command -v flock >/dev/null || skip "no flock"
 	new_target new 200
-	flock new.data sleep 3 &
-	sleep 0.5
+	(flock 9 && exec sleep 60) 9<new.data &
+	while flock -n new.data true; do sleep 0.1; done
 	refused 1 "new.data is locked"
-	wait
+	kill $!
 }
 
 the_pool_that_is_being_sent_is_no_target() {
@@ -55,7 +55,7 @@ the_pool_that_is_being_sent_is_no_target() {
 	sha256sum new.meta new.data >before
 	# The sender has both files as long as nobody reads what it sends.
 	"$te" send --metadata new.meta --data new.data | {
-		sleep 0.5
+		dd of=/dev/null bs=1 count=1 status=none
 		fails 1 "is locked" receive_pool new -i whole --force
 		cat >/dev/null
 	}

@@ -150,7 +150,7 @@ ended() {
 	tries=0
 	until ls stream.long.part-* 2>/dev/null; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ]
+		[ $tries -lt 3000 ]
 		sleep 0.02
 	done
 	kill -s "$1" $pid

@@ -60,29 +60,13 @@ a_read_that_fails_is_one_error() {
 	for number in $numbers; do
 		cp --sparse=always pool.data kept
 		mkfifo slow
-		(sleep 0.5; exec cat >/dev/null) <slow &
-		(sleep 0.3; exec truncate -s 1M pool.data) &
+		(head -c 1 >/dev/null; truncate -s 1M pool.data; exec cat >/dev/null) <slow &
 		fails 1 "of pool.data: Input/output error" \
 			sh -c "exec timeout 60 '$te' send --threads $number --metadata pool.meta --data pool.data >slow"
 		wait
 		rm slow
 		mv kept pool.data
 	done
-}
-
-catches_term() { # catches_term PID
-	caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
-	[ $((0x$caught & 0x4000)) -ne 0 ]
-}
-
-is_ended_by_a_signal() { # is_ended_by_a_signal PID: in the midst of what it does
-	# On a busy machine it takes long to start.
-	until catches_term "$1"; do sleep 0.1; done
-	sleep 0.3
-	kill -TERM "$1"
-	got=0
-	wait "$1" || got=$?
-	[ $got -eq 1 ]
 }
 
 a_signal_ends_it() {

@@ -113,12 +113,13 @@ skip() { # in a test: skip REASON
 on_one_kernel() { [ "${TE_KERNEL:-}" != 6.12 ] || skip "one kernel is enough"; }
 
 run_tests() {
-	local test status number=0 failed=0 kept
+	local test status number=0 failed=0 kept began
 	[ $EUID -eq 0 ] || skip_all "not root"
 	echo "KTAP version 1"
 	echo "1..$#"
 	for test; do
 		number=$((number + 1))
+		began=$SECONDS
 		kept=$(cat "$TE_TMP/later" 2>/dev/null | wc -l)
 		(
 			trap - EXIT
@@ -129,6 +130,7 @@ run_tests() {
 		status=$?
 		# jq -e has this status too.
 		[ $status -ne 4 ] || [ -e "$TE_TMP/skip" ] || status=1
+		echo "# $((SECONDS - began)) s"
 		case $status in
 		0) echo "ok $number ${test//_/ }" ;;
 		4)

@@ -147,8 +147,8 @@ a_command_of_lvm_is_waited_for() {
 	lvcreate -qq -y -Wn -L 64M -T te_group/pool
 	lvcreate -qq -y -Wn -V 32M -T te_group/pool -n volume
 	mkdir -p /run/lock/lvm
-	flock /run/lock/lvm/V_te_group sleep 4 &
-	sleep 0.5
+	flock /run/lock/lvm/V_te_group sleep 6 &
+	wait_for 5 fails flock -n /run/lock/lvm/V_te_group true
 	start=$SECONDS
 	thinexport send --direct -o "$TE_TMP/lvm" te_group-pool-tpool
 	[ $((SECONDS - start)) -ge 2 ]

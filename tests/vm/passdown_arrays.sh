@@ -177,6 +177,13 @@ what_a_broken_array_loses_is_counted() {
 has_more_errors() { [ "$(status p errors)" -gt "$1" ]; }
 
 # A pass takes 300 ms, for which the suspension waits; so does a write.
+# A device-mapper device has writes or discards on their way.
+is_writing() {
+	local reads writes
+	read -r reads writes <"/sys/block/$(basename "$(realpath "/dev/mapper/$1")")/inflight"
+	[ "$writes" -gt 0 ]
+}
+
 suspension_and_removal_wait_for_passes() {
 	local below writer flusher
 	below=$(disk 16)
@@ -187,7 +194,7 @@ suspension_and_removal_wait_for_passes() {
 	discard /dev/mapper/p 0 1920
 	dmsetup message p 0 flush >"$TE_TMP/flushed" &
 	flusher=$!
-	sleep 0.1
+	wait_for 10 is_writing slow
 	fill /dev/mapper/p 2 384 64 &
 	writer=$!
 	sleep 0.05
@@ -204,7 +211,7 @@ suspension_and_removal_wait_for_passes() {
 	is p due 2
 	dmsetup message p 0 flush 1 >"$TE_TMP/flushed" &
 	flusher=$!
-	sleep 0.1
+	wait_for 10 is_writing slow
 	deactivate p
 	wait $flusher
 	passdown p /dev/mapper/slow stripe 384

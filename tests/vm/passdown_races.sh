@@ -32,7 +32,7 @@ write_during_discards() {
 			writers+=($!)
 		done
 		# They have all begun to wait, or whoever does not wait is done.
-		wait_for 5 has_waited $((round * 10)) || true
+		wait_for 30 has_waited $((round * 10)) || true
 		release_discards
 		wait "${writers[@]}"
 		cat "$TE_TMP/flushed"
