@@ -3,8 +3,10 @@
 #include "base/child.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,13 +118,17 @@ static void its_reason_is_the_first_line_that_is_no_warning(void)
 /* Its caller is killed; the lock that it was given is free when it has ended, and not before. */
 static void a_change_holds_its_lock_to_its_end(void)
 {
-	char path[] = "/tmp/te-lock.XXXXXX";
-	char *argv[] = { "sleep", "1", NULL };
+	char path[] = "/tmp/te-lock.XXXXXX", fifo[40], script[80];
+	char *argv[] = { "sh", "-c", script, NULL };
 	int lock = mkostemp(path, O_CLOEXEC), again;
+	struct pollfd begun = { .events = POLLIN };
 	struct te_child child;
 	pid_t pid;
 
 	CHECK(lock > 2);
+	snprintf(fifo, sizeof(fifo), "%s.begun", path);
+	snprintf(script, sizeof(script), "echo >%s; sleep 2", fifo);
+	CHECK_EQ(mkfifo(fifo, 0600), 0);
 	pid = fork();
 	if (!pid) {
 		int own = open(path, O_RDWR | O_CLOEXEC);
@@ -131,14 +137,17 @@ static void a_change_holds_its_lock_to_its_end(void)
 		te_child_change(argv, own, &child);
 		_exit(0);
 	}
-	usleep(300000);
+	begun.fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	CHECK_EQ(poll(&begun, 1, 60000), 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	again = open(path, O_RDWR | O_CLOEXEC);
 	CHECK(flock(again, LOCK_EX | LOCK_NB));
 	CHECK_EQ(flock(again, LOCK_EX), 0);
+	close(begun.fd);
 	close(again);
 	close(lock);
+	unlink(fifo);
 	unlink(path);
 }
 
