@@ -9,6 +9,7 @@
 
 #define MAX_PASSES		8		/* in flight */
 #define PASS_SECTORS		(1u << 17)	/* 64 MiB: so long may a write have to wait */
+#define ZERO_SECTORS		(1u << 11)	/* 1 MiB of zeros, or one stripe */
 #define RETRY_JIFFIES		(30 * HZ)	/* of what has failed, when nobody asks */
 
 static LIST_HEAD(passdowns);
@@ -111,8 +112,13 @@ static u64 most_stripes(struct te_passdown *passdown)
 	unsigned int most = bdev_max_discard_sectors(passdown->bdev);
 	unsigned int granularity = bdev_discard_granularity(passdown->bdev) >> SECTOR_SHIFT;
 
+	/*
+	 * md gathers whole stripes in its stripe cache, which must hold all of them: when it
+	 * waits for room it handles those it has in part, and reads the rest.  Its least, 256
+	 * pages a member, is one stripe with the largest chunks that are usual.
+	 */
 	if (!most)
-		return passdown->zero_fill ? max(1u, PASS_SECTORS / 4 / stripe) : 0;
+		return passdown->zero_fill ? max(1u, ZERO_SECTORS / stripe) : 0;
 	/* Up to here the block layer does not cut. */
 	if (granularity && most >= granularity)
 		most -= most % granularity;
