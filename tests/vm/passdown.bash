@@ -56,6 +56,10 @@ is() { # is NAME FIELD VALUE
 	[ "$(status "$1" "$2")" = "$3" ] || { dmsetup status "$1"; echo "$2 is not $3"; return 1; }
 }
 
+has_waited() { # has_waited NUMBER: writes at least have waited at the passdown p
+	[ "$(status p waited)" -ge "$1" ]
+}
+
 discard() { # discard DEVICE OFFSET_KIB KIB: also of one that another device holds
 	blkdiscard -f -o $(($2 << 10)) -l $(($3 << 10)) "$1"
 }

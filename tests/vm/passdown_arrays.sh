@@ -177,48 +177,51 @@ what_a_broken_array_loses_is_counted() {
 has_more_errors() { [ "$(status p errors)" -gt "$1" ]; }
 
 # A pass takes 300 ms, for which the suspension waits; so does a write.
-# A device-mapper device has writes or discards on their way.
-is_writing() {
-	local reads writes
-	read -r reads writes <"/sys/block/$(basename "$(realpath "/dev/mapper/$1")")/inflight"
-	[ "$writes" -gt 0 ]
-}
-
 suspension_and_removal_wait_for_passes() {
-	local below writer flusher
+	local below writer flusher suspender
 	below=$(disk 16)
-	dmsetup create slow --table "0 32768 delay $below 0 0 $below 0 300"
-	later dmsetup remove --retry slow
-	passdown p /dev/mapper/slow stripe 384
+	slow_discards "$below" 0
+	passdown p /dev/nbd0 stripe 384
 	fill /dev/mapper/p 1 0 8192
 	discard /dev/mapper/p 0 1920
+	hold_discards
 	dmsetup message p 0 flush >"$TE_TMP/flushed" &
 	flusher=$!
-	wait_for 10 is_writing slow
+	wait_for 20 a_discard_is_held
 	fill /dev/mapper/p 2 384 64 &
 	writer=$!
-	sleep 0.05
-	dmsetup suspend p
+	wait_for 20 has_waited 1
+	dmsetup suspend p &
+	suspender=$!
+	sleep 0.5
+	kill -0 $suspender
+	release_discards
+	wait $suspender
 	is p passed 10
 	fails_with 'temporarily unavailable' dmsetup message p 0 flush
 	dmsetup resume p
-	wait $writer $flusher
+	wait $writer
+	wait $flusher
 	[ "$(cat "$TE_TMP/flushed")" = "10 0 0" ]
 	is p trimmed 29
 	holds /dev/mapper/p 2 384 64
 	# Due stripes that nobody passes down are forgotten, and keep their contents.
 	discard /dev/mapper/p 3840 384
 	is p due 2
+	hold_discards
 	dmsetup message p 0 flush 1 >"$TE_TMP/flushed" &
 	flusher=$!
-	wait_for 10 is_writing slow
-	deactivate p
-	wait $flusher
-	passdown p /dev/mapper/slow stripe 384
+	wait_for 20 a_discard_is_held
+	dmsetup remove p &
+	sleep 0.5
+	release_discards
+	wait $! $flusher
+	passdown p /dev/nbd0 stripe 384
 	is p free 0
 	is_zero /dev/mapper/p 3840 192
 	holds /dev/mapper/p 1 4032 4096
-	deactivate p slow
+	deactivate p
+	end_slow_discards
 }
 
 a_device_that_has_grown_starts_anew() {

@@ -49,7 +49,6 @@ write_during_discards() {
 		holds "$device" $rounds$place $((place + rounds * 4)) 16
 	done
 }
-has_waited() { [ "$(status p waited)" -ge "$1" ]; }
 
 what_is_written_during_a_discard_of_a_disk_lands_after_it() {
 	write_during_discards "$(disk 16)" 192
