@@ -85,20 +85,28 @@ attempt() {
 	shift
 	rm -f "$TE_TMP/pipe"
 	mkfifo "$TE_TMP/pipe"
+	# None that opens it waits for the other, who may be dead by then.
+	exec 9<>"$TE_TMP/pipe"
 	# Not the function, of which a shell would be killed.
-	thinexport receive --checkpoint 512K --metadata "$meta" --data "$data" <"$TE_TMP/pipe" &
+	thinexport receive --checkpoint 512K --metadata "$meta" --data "$data" <"$TE_TMP/pipe" 9>&- &
 	receiver=$!
+	wait_for 20 has_pipe $receiver 0
 	if [ "$cause" = network ]; then
-		"$@" | head -c $((RANDOM * 300)) >"$TE_TMP/pipe" || true
+		"$@" 9>&- | head -c $((RANDOM * 300)) >"$TE_TMP/pipe" || true
+		exec 9>&-
 	else
-		"$@" >"$TE_TMP/pipe" &
+		"$@" >"$TE_TMP/pipe" 9>&- &
 		sender=$!
+		wait_for 20 has_pipe $sender 1
+		exec 9>&-
 		sleep 0.$((RANDOM % 7))$((RANDOM % 10))
 		kill -9 ${!cause} || true
 		wait $sender || true
 	fi
 	wait $receiver || true
 }
+
+has_pipe() { [ "$(readlink "/proc/$1/fd/$2")" = "$TE_TMP/pipe" ] || ! kill -0 "$1" 2>/dev/null; }
 
 wherever_it_was_interrupted_it_goes_on() {
 	local busy=$TE_TMP/busy whole=$TE_TMP/whole point token bytes writer times=0 more place
