@@ -3,7 +3,7 @@
 #
 # Pools named by LVM's names: what LVM knows of them travels, and what it does
 # beside a send does no harm.
-# kernel: 6.12
+# kernel: 6.1
 # timeout: 600
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"
