@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# thin-passdown: what it costs a write, against the array without it; how soon a file
+# system is trimmed; what part of the whole stripes that were freed reaches the disks,
+# and beside it what the kernel alone gives back ("stock"); its memory.  In one boot, in
+# turns, the best of each, as a busy machine only ever adds time.
+# timeout: 800
+. "$(dirname "$0")/../vm/lib.sh"
+. "$(dirname "$0")/../vm/passdown.bash"
+. "$(dirname "$0")/report.sh"
+needs dmsetup mdadm blkdiscard fio fstrim jq thin_dump mkfs.ext4
+needs_target thin-pool zero
+needs_module
+
+result() { # result WHAT VALUE FORMAT RELATION WANTED: a row, and whether it is reached
+	ratio "$@" >"$TE_TMP/row"
+	cat "$TE_TMP/row"
+	cat "$TE_TMP/row" >>"$TE_TMP/results"
+	grep -q ' yes$' "$TE_TMP/row"
+}
+
+#
+# What a write costs.  The disks are memory: the less they take, the more it shows.
+#
+
+# race WHAT ROUNDS OPTION...: by turns, so short that some fall where nothing else runs.
+race() {
+	local what=$1 rounds=$2 round jobs=()
+	local below=(--name=below --filename="$md" --stonewall)
+	local here=(--name=here --filename=/dev/mapper/p --stonewall)
+	shift 2
+	for ((round = 0; round < rounds; round++)); do
+		if [ $((round % 2)) -eq 0 ]; then
+			jobs+=("${below[@]}" "${here[@]}")
+		else
+			jobs+=("${here[@]}" "${below[@]}")
+		fi
+	done
+	fio --direct=1 --ioengine=libaio --thread --time_based --runtime=300ms --output-format=json \
+		"$@" "${jobs[@]}" >"$TE_TMP/race"
+	jq -r '.jobs[] | "\(.jobname) \(.write.iops)"' "$TE_TMP/race" | tee "$TE_TMP/turns"
+	result "$what" "$(awk '$2 > best[$1] { best[$1] = $2 }
+		END { print best["here"] / best["below"] }' "$TE_TMP/turns")" %.3f '>=' 0.97
+}
+
+writes_are_as_fast_as_on_the_array() {
+	local md status=0
+	md=$(raid5 te 64 $(ram_disks 4 64))
+	passdown p "$md"
+	race 'passdown: 4 KiB random writes, of the array' 50 --rw=randwrite --bs=4k --iodepth=8 ||
+		status=1
+	race 'passdown: 1 MiB sequential writes, of it' 30 --rw=write --bs=1M --iodepth=2 || status=1
+	deactivate p
+	stop_array
+	modprobe -r brd
+	return $status
+}
+
+#
+# What comes back.
+#
+
+# trim_time DEVICE: of fstrim after a file of 10,000 blocks has gone, in a pool on it.  Of
+# each block 4 KiB were written, which is enough to have it.
+trim_time() {
+	local used
+	pool t "$(disk 32)" "$1" 128 skip_block_zeroing
+	volume t 0 700 v
+	mkfs.ext4 -q -E nodiscard /dev/mapper/v
+	mount /dev/mapper/v /mnt
+	later umount /mnt
+	fallocate -l 625M /mnt/file
+	fio --name=w --filename=/mnt/file --rw=write:60k --bs=4k --io_size=40000k --direct=1 \
+		--ioengine=libaio --iodepth=8 >"$TE_TMP/fio"
+	sync
+	used=$(dmsetup status v | cut -d' ' -f4)
+	rm /mnt/file
+	sync
+	ms fstrim /mnt
+	echo $((used - $(dmsetup status v | cut -d' ' -f4))) >"$TE_TMP/freed"
+	umount /mnt
+	deactivate v t
+}
+
+# But for some at the ends of the file's extents.
+freed_blocks() {
+	echo "$(cat "$TE_TMP/freed") sectors freed"
+	[ "$(cat "$TE_TMP/freed")" -ge $((9900 * 128)) ]
+}
+
+a_file_system_is_trimmed_at_once() {
+	local md stock here
+	sparse_disks 4 256
+	md=$(md_array 5 512 "${sparse_disks[@]}")
+	stock=$(trim_time "$md")
+	freed_blocks
+	passdown p "$md" stripe 3072
+	here=$(trim_time /dev/mapper/p)
+	freed_blocks
+	is p mode held
+	[ "$(status p free)" -ge 9900 ]
+	deactivate p
+	stop_array
+	end_sparse_disks
+	echo "stock $stock, here $here, of 10 us"
+	result 'passdown: fstrim of 10,000 blocks, times faster' "$(divide "$stock" "$here")" \
+		%.1f '>=' 5
+}
+
+# free_in_runs KIB: all of the volume v, in no order.
+free_in_runs() {
+	fio --name=trim --filename=/dev/mapper/v --rw=randtrim --bs="$1k" --ioengine=psync \
+		>"$TE_TMP/fio"
+}
+
+delete_and_trim() {
+	deactivate v
+	message t delete 0
+	[ -e /dev/mapper/p ] || return 0
+	freeze_free_blocks t p
+	discard_frozen p
+}
+
+mapped_kib() { # of the volume v; 0 when it is gone
+	if [ -e /dev/mapper/v ]; then dmsetup status v | awk '{ print $4 / 2 }'; else echo 0; fi
+}
+
+# come_back DEVICE BLOCK_KIB FREE...: of a volume of $region KiB that is filled, and freed by
+# the command FREE: the KiB that the pool then has free, and that the disks have back.
+come_back() {
+	local device=$1 block=$2 used
+	shift 2
+	pool t "$(disk 8)" "$device" $((block * 2)) skip_block_zeroing
+	message t create_thin 0
+	dmsetup create v --table "0 $((region * 2)) thin /dev/mapper/t 0"
+	later dmsetup remove --retry v
+	dd if=/dev/zero of=/dev/mapper/v bs=512k count=$((region / 512)) oflag=direct status=none
+	used=$(used_kib)
+	"$@"
+	echo $((region - $(mapped_kib)))
+	[ ! -e /dev/mapper/v ] || deactivate v
+	[ ! -e /dev/mapper/p ] || dmsetup message p 0 flush >"$TE_TMP/flushed"
+	echo $((used - $(used_kib)))
+	deactivate t
+}
+
+# share FREED BACK: of what the disks had of it, parity included.
+share() {
+	divide "$2" $(($1 * disks / data_disks))
+}
+
+# comes_back WHAT BLOCK_KIB FREE...: on the array alone, and here.  A block that is no power
+# of two in size may lie in two discards, where the block layer cuts, and is not freed then.
+comes_back() {
+	local what=$1 stock here
+	shift
+	stock=$(come_back "$md" "$@" | xargs)
+	passdown p "$md" stripe $((data_disks * 1024))
+	here=$(come_back /dev/mapper/p "$@" | xargs)
+	deactivate p
+	echo "$what: freed, back: stock $stock, here $here KiB"
+	[ "${here% *}" -ge $((region / 2)) ] || return
+	result "$what (stock: $(share $stock | cut -c1-4))" "$(share $here)" %.3f '>=' 1
+}
+
+# on_array LEVEL DISKS PARITIES: eight stripes of it are filled, and freed again.
+on_array() {
+	disks=$2
+	data_disks=$((disks - $3))
+	region=$((data_disks * 512 * 8))
+	sparse_disks "$disks" 12
+	md=$(md_array "$1" 512 "${sparse_disks[@]}")
+}
+off_array() {
+	stop_array
+	end_sparse_disks
+}
+
+all_whole_stripes_come_back() {
+	local md disks data_disks region blocks kib status=0
+	on_array 5 4 1
+	for blocks in 1 4 16 64; do
+		comes_back "RAID5 of 4, runs of $blocks x 64 KiB" 64 free_in_runs $((blocks * 64)) ||
+			status=1
+	done
+	for kib in 512 1024 1536; do
+		comes_back "RAID5 of 4, blocks of $kib KiB" $kib free_in_runs $kib || status=1
+	done
+	comes_back 'RAID5 of 4, deleted, trimmed' 64 delete_and_trim || status=1
+	off_array
+	for disks in 3 5 8; do
+		on_array 5 $disks 1
+		comes_back "RAID5 of $disks, blocks of 64 KiB" 64 free_in_runs 64 || status=1
+		off_array
+	done
+	on_array 6 8 2
+	comes_back 'RAID6 of 8, blocks of 64 KiB' 64 free_in_runs 64 || status=1
+	off_array
+	return $status
+}
+
+memory_is_two_bits_a_unit() {
+	dmsetup create huge --table "0 $((1 << 31)) zero"
+	later dmsetup remove --retry huge
+	passdown p /dev/mapper/huge stripe 8 unit 8
+	result 'passdown: memory, bits a unit' "$(awk '/te_units_init/ { bytes += $2 }
+		END { print bytes * 8 / (2 ^ 31 / 8) }' /proc/vmallocinfo)" %.3f '<=' 2.01
+	deactivate p huge
+}
+
+trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
+run_tests \
+	writes_are_as_fast_as_on_the_array \
+	a_file_system_is_trimmed_at_once \
+	all_whole_stripes_come_back \
+	memory_is_two_bits_a_unit
