@@ -14,7 +14,8 @@
 #define SECTOR_BYTES	512u
 #define MOST_BYTES	4096u
 #define MOST_BUDGET	(64ULL << 20)
-#define TRIES		(5 * TE_LVM_ROOM_SECONDS)	/* of 200 ms */
+#define PAUSE_NS	200000000L
+#define TRIES		(5 * TE_LVM_ROOM_SECONDS)	/* with such a pause */
 
 /* Metadata blocks that a data block may take, were each in a leaf of its own. */
 #define METADATA_OF_BLOCK	4u
@@ -118,13 +119,38 @@ static u64 left(const struct te_lvm_room *room, u64 nr, u64 used, u64 most_spare
 	return used < end ? end - used : 0;
 }
 
+static int pause_or_end(void)
+{
+	if (te_interrupted())
+		return -EINTR;
+	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+	return 0;
+}
+
+/* LVM suspends a pool for a moment when it extends it. */
+static int find_resumed(struct te_lvm_room *room)
+{
+	unsigned int tries;
+	int err;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		err = te_lvm_find_active(room->lvm, &room->pool);
+		if (err == -ENXIO)
+			te_error("%s is not active here any more", room->lvm->path);
+		if (err || !room->pool.dm.suspended)
+			return err;
+		err = pause_or_end();
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 int te_lvm_room_look(struct te_lvm_room *room, u64 *data, u64 *metadata)
 {
 	struct te_pool *pool = &room->pool;
-	int err = te_lvm_find_active(room->lvm, pool);
+	int err = find_resumed(room);
 
-	if (err == -ENXIO)
-		te_error("%s is not active here any more", room->lvm->path);
 	if (!err)
 		err = check_pool(room);
 	if (err)
@@ -208,8 +234,8 @@ int te_lvm_room_renew(struct te_lvm_room *room, u64 pending)
 			room->threshold = 100;
 			return 0;
 		}
-		if (te_interrupted())
-			return -EINTR;
-		nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+		err = pause_or_end();
+		if (err)
+			return err;
 	}
 }

@@ -38,8 +38,9 @@ struct te_lvm_room {
 int te_lvm_room_begin(struct te_lvm_room *room, const struct te_lvm *lvm);
 
 /*
- * Looks at the pool, which must be one that can be written to: 0, or -errno after one
- * sentence.  *data and *metadata, blocks: what may be written to it, as it is.
+ * Looks at the pool, which must be one that can be written to, or is one within
+ * TE_LVM_ROOM_SECONDS when it is suspended: 0, or -errno after one sentence (none for
+ * -EINTR).  *data and *metadata, blocks: what may be written to it, as it is.
  */
 int te_lvm_room_look(struct te_lvm_room *room, u64 *data, u64 *metadata);
 
