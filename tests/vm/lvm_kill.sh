@@ -17,7 +17,8 @@ points=${TE_POINTS:-3}
 
 # A pool, its stream, and a group that it can go to.  In the latter, what looks like
 # leftovers but is none: names and tags that are nearly ours, and our tag on a volume
-# that no receive has made.
+# that no receive has made.  Beside the former, a device and a volume of the pool that
+# could be a sender's, but of which there is no record.
 begin() {
 	! vgs new >/dev/null 2>&1 || return 0
 	group v-g "$(disk 120)"
@@ -28,6 +29,9 @@ begin() {
 	fill /dev/v-g/db-1 2 0 4096
 	lvm_snapshot v-g/web web-snap
 	thinexport send v-g/my-pool >"$TE_TMP/stream"
+	message v--g-my--pool-tpool create_thin 16777215
+	dmsetup create thinexport-1-pin-0 --table '0 8 error'
+	later dmsetup remove thinexport-1-pin-0
 	group new "$(disk 200)"
 	lvcreate -q -y -Wn -L 4M -n my-pool2.thinexport-data new
 	lvcreate -q -y -Wn -L 4M -n my-pool.thinexport --addtag thinexport.receiving2 new
@@ -35,6 +39,9 @@ begin() {
 	lvm_pool new/other 8 --addtag thinexport --addtag thinexport-receiving
 	lvm_volume new/other one 8
 	fill /dev/new/one 3 0 1024
+	fill /dev/new/my-pool2.thinexport-data 4
+	fill /dev/new/my-pool.thinexport 5
+	fill /dev/new/thick 6
 	thinexport cleanup 2>&1 | grep 'nothing to clean up'
 }
 
@@ -45,16 +52,16 @@ everything() { # everything GROUP
 	find /run/thinexport /var/lib/thinexport -type f ! -name '*.lock' 2>/dev/null
 }
 
-# killed MS COMMAND...: after a random part of so many ms.  It may be done by then.
+# killed COMMAND...: after a random part of $most ms.  It may be done by then; the next
+# are killed earlier.
 killed() {
-	local most=$1 after
-	shift
-	after=$((RANDOM * most / 32767))
+	local after=$((RANDOM * most / 32767)) status=0
 	"$@" >/dev/null 2>"$TE_TMP/killed" &
 	sleep "$(printf '%d.%03d' $((after / 1000)) $((after % 1000)))"
 	kill -9 $! 2>/dev/null || true
-	wait $! 2>/dev/null || true
-	echo "killed after $after ms of $most"
+	wait $! 2>/dev/null || status=$?
+	echo "killed after $after ms of $most: status $status"
+	[ $status -ne 0 ] || most=$((most * 9 / 10))
 }
 ms_of() { # ms_of COMMAND...: how long it takes
 	local start
@@ -63,14 +70,22 @@ ms_of() { # ms_of COMMAND...: how long it takes
 	echo $((($(date +%s%N) - start) / 1000000))
 }
 
-# The first says all that the second does; after that there is nothing.
+# The first says all that the second does.
 cleaned() {
 	thinexport cleanup -n >"$TE_TMP/would" 2>"$TE_TMP/said" || { cat "$TE_TMP/said"; return 1; }
 	thinexport cleanup 2>"$TE_TMP/did" || { cat "$TE_TMP/did"; return 1; }
 	cat "$TE_TMP/would"
 	[ "$(grep -c '^would ' "$TE_TMP/would")" -eq "$(grep -cE ': (remove|delete|release|resume)' "$TE_TMP/did")" ] ||
 		{ cat "$TE_TMP/did"; return 1; }
-	thinexport cleanup 2>&1 | grep 'nothing to clean up'
+}
+
+# It may have been whole just before, or become so when LVM's last command was under way.
+whole() {
+	lvs new/my-pool >/dev/null 2>&1 || return 0
+	fails grep thinexport <(lvs --noheadings -o lv_tags new/my-pool)
+	holds /dev/new/web 1 0 8192
+	holds /dev/new/db-1 2 0 4096
+	lvremove -q -y new/my-pool
 }
 
 a_receive_that_is_killed_leaves_nothing_that_cleanup_does_not_find() {
@@ -80,19 +95,19 @@ a_receive_that_is_killed_leaves_nothing_that_cleanup_does_not_find() {
 	most=$(ms_of thinexport receive -i "$TE_TMP/stream" new/my-pool)
 	lvremove -q -y new/my-pool
 	for ((point = 0; point < points; point++)); do
-		killed "$most" thinexport receive -i "$TE_TMP/stream" new/my-pool
-		# It may have been whole just before.
-		if ! lvs -a --noheadings -o lv_tags new/my-pool 2>/dev/null | grep -v thinexport; then
-			cleaned
-		else
-			lvremove -q -y new/my-pool
-		fi
+		killed thinexport receive -i "$TE_TMP/stream" new/my-pool
+		cleaned
+		whole
 		! grep -q '^would remove new/my-pool' "$TE_TMP/would" || left=$((left + 1))
 		everything new >"$TE_TMP/now"
 		diff "$TE_TMP/before" "$TE_TMP/now"
 	done
+	thinexport cleanup 2>&1 | grep 'nothing to clean up'
 	vgck new
 	holds /dev/new/one 3 0 1024
+	holds /dev/new/my-pool2.thinexport-data 4
+	holds /dev/new/my-pool.thinexport 5
+	holds /dev/new/thick 6
 	echo "$left of $points had left something"
 	[ $left -ge $((points / 4)) ]
 }
@@ -104,8 +119,8 @@ a_sender_that_is_killed_leaves_nothing_that_cleanup_does_not_find() {
 	everything v-g >"$TE_TMP/before"
 	most=$(ms_of thinexport send v-g/my-pool)
 	for ((point = 0; point < points; point++)); do
-		killed "$most" thinexport send v-g/my-pool
-		wait_for 20 none_is_suspended
+		killed thinexport send v-g/my-pool
+		wait_for 60 none_is_suspended
 		cleaned
 		! grep -q '^would' "$TE_TMP/would" || left=$((left + 1))
 		nothing_is_left v--g-my--pool-tpool
@@ -114,11 +129,12 @@ a_sender_that_is_killed_leaves_nothing_that_cleanup_does_not_find() {
 	done
 	echo "$left of $points had left something"
 	[ $left -ge $((points / 4)) ]
+	thinexport cleanup 2>&1 | grep 'nothing to clean up'
 	holds /dev/v-g/web 1 0 8192
 	vgchange -q -an v-g
 	lvchange -q -ay -y v-g/my-pool_tmeta
 	thin_check /dev/v-g/my-pool_tmeta
-	has_only /dev/v-g/my-pool_tmeta 1 2 3
+	has_only /dev/v-g/my-pool_tmeta 1 2 3 16777215
 	lvchange -q -an v-g/my-pool_tmeta
 }
 
