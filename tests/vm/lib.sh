@@ -112,9 +112,11 @@ skip() { # in a test: skip REASON
 # For what no kernel has a part in, or what takes long.
 on_one_kernel() { [ "${TE_KERNEL:-}" != 6.12 ] || skip "one kernel is enough"; }
 
-run_tests() {
+run_tests() { # run_tests TEST...: or those of them that TE_TESTS names
 	local test status number=0 failed=0 kept began
 	[ $EUID -eq 0 ] || skip_all "not root"
+	# shellcheck disable=SC2086
+	[ -z "${TE_TESTS:-}" ] || set -- $TE_TESTS
 	echo "KTAP version 1"
 	echo "1..$#"
 	for test; do
