@@ -3,7 +3,7 @@
 #
 # The power fails while `send` is at work on a live pool: what it has written down
 # is enough for `cleanup` to undo it, and the volumes are as they were.
-# kernel: 6.12
+# kernel: 6.1
 # timeout: 300
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/live.bash"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# kernel: 6.12
+# kernel: 6.1
 # timeout: 400
 #
 # Devices that may not become a pool are refused, and what fails or is killed on
