@@ -21,7 +21,8 @@
  * snapshot's, which only the moment of the window had, and when it lies in the
  * recorded block or, in a record from before the window, the mark says that it was
  * taken.  A guard is the run's when its passdown's lock is free: a trim that wants
- * a passdown takes its lock, and begins nothing where a record names it.  What is not proved to be the run's is left and told of.
+ * a passdown takes its lock, and begins nothing where a record names it.
+ * What is not proved to be the run's is left and told of.
  */
 #ifndef TE_UNDO_H
 #define TE_UNDO_H

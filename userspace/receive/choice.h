@@ -53,15 +53,17 @@ struct te_choice {
 
 /*
  * Finds what the words name in the catalog of the stream `name`.  All must be
- * there, once; new ids and names must be free, new sizes no smaller.  0, or -errno after one sentence.
+ * there, once; new ids and names must be free, new sizes no smaller.  0, or -errno after
+ * one sentence.
  */
 int te_choice_settle(struct te_choice *choice, const struct te_catalog *catalog,
 		     const char *name);
 
 /*
  * When some volumes are dropped and fd is a file: reads it to its end, settles,
- * finds what is needed (when that can be held in memory), and goes back to where fd was.  So a broken stream is
- * found as well before anything is written.  0, or -errno after one sentence.
+ * finds what is needed (when that can be held in memory), and goes back to where fd
+ * was.  So a broken stream is found as well before anything is written.  0, or -errno
+ * after one sentence.
  */
 int te_choice_scan(struct te_choice *choice, int fd, const char *name);
 
