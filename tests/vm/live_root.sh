@@ -10,7 +10,7 @@
 needs dmsetup mkfs.ext4 busybox thinexport
 needs_target thin-pool
 
-the_window_does_not_wait_for_itself_20_times_under_load() {
+the_window_does_not_wait_for_itself_10_times_under_load() {
 	local root=$TE_TMP/root round
 	pool p "$(disk 16)" "$(disk 512)"
 	volume p 0 128 root
@@ -22,7 +22,7 @@ the_window_does_not_wait_for_itself_20_times_under_load() {
 	later umount "$root"
 	make_root "$root" thinexport
 	write_always "$root" /dev/mapper/v1
-	for ((round = 0; round < 20; round++)); do
+	for ((round = 0; round < 10; round++)); do
 		send_from "$root" --direct --volume root --volume v2 p
 	done
 	end_writing
@@ -31,4 +31,4 @@ the_window_does_not_wait_for_itself_20_times_under_load() {
 	thinexport verify "$TE_TMP/stream"
 }
 
-run_tests the_window_does_not_wait_for_itself_20_times_under_load
+run_tests the_window_does_not_wait_for_itself_10_times_under_load
