@@ -100,16 +100,19 @@ held() {
 is_receiving() { lvs --noheadings -S tags=thinexport.receiving new | grep -q .; }
 
 release() { # release [SIGNAL]: its status, when it got the signal, or the rest
-	local receiver=$!
+	local receiver=$! status=0
 	# Who only writes does not wait for a reader that is gone.
 	exec 8>"$TE_TMP/fifo" 7>&-
 	if [ $# -gt 0 ]; then
+		# Its stream must not end before it has.
 		kill -"$1" $receiver
 	else
-		tail -c +3000001 "$TE_TMP/stream" >&8 &
+		tail -c +3000001 "$TE_TMP/stream" >&8 8>&- &
+		exec 8>&-
 	fi
+	wait $receiver || status=$?
 	exec 8>&-
-	wait $receiver
+	return $status
 }
 
 an_interrupted_one_leaves_nothing() {
