@@ -176,7 +176,7 @@ what_a_broken_array_loses_is_counted() {
 }
 has_more_errors() { [ "$(status p errors)" -gt "$1" ]; }
 
-# A pass takes 300 ms, for which the suspension waits; so does a write.
+# A pass is held: the suspension waits for it, and so does a write.
 suspension_and_removal_wait_for_passes() {
 	local below writer flusher suspender
 	below=$(disk 16)
