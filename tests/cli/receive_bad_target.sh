@@ -7,10 +7,13 @@ needs thin_restore thin_check blkid
 example_pool pool
 send_pool pool whole 2>/dev/null
 
-# refused STATUS WORDS: a receive into new.* is, and both files stay as they are.
+# refused STATUS WORDS [OPTION]...: a receive into new.* is, and both files stay as they are.
 refused() {
+	status=$1
+	words=$2
+	shift 2
 	sha256sum new.meta new.data >before
-	fails "$1" "$2" receive_pool new -i whole
+	fails "$status" "$words" receive_pool new -i whole "$@"
 	sha256sum new.meta new.data | diff before -
 }
 
@@ -205,11 +208,8 @@ a_terminal_is_no_stream() {
 
 wrong_usage_is_told_so() {
 	for wrong in "" "--metadata new.meta" "--data new.data" \
-		"--metadata new.meta --data new.data extra" \
 		"--metadata new.meta --data new.data --no-such-option" \
-		"--metadata new.meta --data new.data --size 1G" \
-		"vg/pool extra" "vg/pool --metadata new.meta" "vg/pool --force" "vg/pool --status" \
-		"vg/pool --checkpoint 1M"; do
+		"--into" "--status" "vg/pool extra"; do
 		got=0
 		# shellcheck disable=SC2086
 		"$te" receive $wrong 2>said </dev/null || got=$?
@@ -219,6 +219,29 @@ wrong_usage_is_told_so() {
 	fails 2 "--size takes a size such as 20G, not '1X'" "$te" receive --size 1X vg/pool </dev/null
 	fails 2 "--chunk-size takes a size such as 20G, not '0'" "$te" receive --chunk-size 0 vg/p </dev/null
 	fails 2 "pool is no VG/POOL" "$te" receive pool </dev/null
+	mkdir vg
+	fails 2 "vg/pool is no VG/POOL, or is a file or in a folder that is here" "$te" receive vg/pool </dev/null
+	rmdir vg
+}
+
+# Which of them it is that does not go with the target.
+options_of_another_target_are_named() {
+	new_target new 200
+	for option in --into "--grow 1=1G" "--chunk-size 64K" "--size 1G" "--metadata-size 4M"; do
+		# shellcheck disable=SC2086
+		refused 2 "${option%% *} goes with VG/POOL, not with two devices" $option
+	done
+	for option in "--metadata new.meta" "--data new.data" "--metadata new.meta --data new.data" \
+		--status --force "--checkpoint 1M"; do
+		# shellcheck disable=SC2086
+		fails 2 "${option%% *} goes with two devices (--metadata, --data), not with VG/POOL" \
+			"$te" receive $option vg/pool </dev/null
+	done
+	for option in "--size 1G" "--metadata-size 4M"; do
+		# shellcheck disable=SC2086
+		fails 2 "${option%% *} goes with a pool that is made, not with --into" \
+			"$te" receive --into $option vg/pool </dev/null
+	done
 }
 
 run_tests a_missing_file_is_named \
@@ -239,4 +262,5 @@ run_tests a_missing_file_is_named \
 	a_file_that_may_not_be_written_is_named \
 	a_device_that_fails_to_write_leaves_no_pool \
 	a_terminal_is_no_stream \
-	wrong_usage_is_told_so
+	wrong_usage_is_told_so \
+	options_of_another_target_are_named

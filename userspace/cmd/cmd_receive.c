@@ -109,19 +109,37 @@ static enum te_exit take_option(struct options *options, int c)
 	return TE_EXIT_DONE;
 }
 
-/* The options that go with VG/POOL, and with two devices. */
-static bool is_for_lvm(const struct options *options)
+/* Options that go with VG/POOL alone, or with two devices alone. */
+static enum te_exit check_options(const struct options *options)
 {
-	return !options->metadata && !options->data && !options->status &&
-	       !options->receive.force && !options->receive.window_bytes &&
-	       !(options->into && (options->lvm.bytes || options->lvm.metadata_bytes));
-}
+	bool lvm = options->lvm.path, new = lvm && !options->into;
+	const struct {
+		const char *name;
+		bool given, goes;
+	} some[] = {
+		{ "--metadata", options->metadata, !lvm },
+		{ "--data", options->data, !lvm },
+		{ "--status", options->status, !lvm },
+		{ "--force", options->receive.force, !lvm },
+		{ "--checkpoint", options->receive.window_bytes, !lvm },
+		{ "--into", options->into, lvm },
+		{ "--grow", options->choice.grows.nr, lvm },
+		{ "--chunk-size", options->lvm.chunk_bytes, lvm },
+		{ "--size", options->lvm.bytes, new },
+		{ "--metadata-size", options->lvm.metadata_bytes, new },
+	};
+	size_t i;
 
-static bool is_for_devices(const struct options *options)
-{
-	return options->metadata && (options->data || options->status) && !options->lvm.bytes &&
-	       !options->lvm.metadata_bytes && !options->lvm.chunk_bytes && !options->into &&
-	       !options->choice.grows.nr;
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
+		if (!some[i].given || some[i].goes)
+			continue;
+		te_error("%s goes with %s", some[i].name,
+			 !lvm ? "VG/POOL, not with two devices (--metadata, --data)" :
+			 options->into ? "a pool that is made, not with --into" :
+			 "two devices (--metadata, --data), not with VG/POOL");
+		return TE_EXIT_USAGE;
+	}
+	return TE_EXIT_DONE;
 }
 
 static enum te_exit parse(int argc, char **argv, struct options *options)
@@ -155,12 +173,13 @@ static enum te_exit parse(int argc, char **argv, struct options *options)
 	}
 	options->lvm.path = argv[optind];
 	options->lvm.dry = options->dry;
-	if (options->lvm.path ? argc - optind != 1 || !is_for_lvm(options) :
-				!is_for_devices(options))
+	if (options->lvm.path ? argc - optind != 1 :
+				!options->metadata || (!options->data && !options->status))
 		return te_usage(&te_cmd_receive);
-	if (!options->lvm.path || te_lvm_is_path(options->lvm.path))
-		return TE_EXIT_DONE;
-	te_error("%s is no VG/POOL; devices and files are named by --metadata and --data",
+	exit = check_options(options);
+	if (exit != TE_EXIT_DONE || !options->lvm.path || te_lvm_is_path(options->lvm.path))
+		return exit;
+	te_error("%s is no VG/POOL, or is a file or in a folder that is here; devices and files are named by --metadata and --data",
 		 options->lvm.path);
 	return TE_EXIT_USAGE;
 }
