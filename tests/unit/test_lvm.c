@@ -243,6 +243,47 @@ static void names_that_do_not_go_together_are_refused(void)
 	not_resolved("v-g/web", "v-g/on-thick", "one of the pool other");
 }
 
+static void group_not_touched(const struct te_lvm_group *group, const char *words)
+{
+	char said[TE_SAID_BYTES];
+	int err;
+
+	te_say_keep(said);
+	err = te_lvm_check_group(group);
+	te_say_keep(NULL);
+	CHECK_EQ(err, -EPERM);
+	if (!strstr(said, words))
+		UNIT_FAIL("\"%s\" does not say \"%s\"", said, words);
+}
+
+/* As vgs tells of it, here and on the other host. */
+static void a_group_of_other_hosts_is_not_touched(void)
+{
+	char *json = replaced(group_json, "\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"sanlock\"");
+	struct te_lvm_group group;
+	char why[200];
+
+	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
+	group_not_touched(&group, "volume group v-g is shared with other hosts (sanlock)");
+	te_lvm_group_exit(&group);
+	te_free(json);
+	json = replaced(group_json, "\"vg_clustered\":\"0\"", "\"vg_clustered\":\"1\"");
+	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
+	group_not_touched(&group, "volume group v-g is shared with other hosts (clustered)");
+	te_lvm_group_exit(&group);
+	te_free(json);
+	json = replaced(group_json, "\"vg_exported\":\"0\"", "\"vg_exported\":\"1\"");
+	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
+	group_not_touched(&group, "`vgimport v-g` takes it back");
+	te_lvm_group_exit(&group);
+	te_free(json);
+	json = replaced(group_json, "\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"none\"");
+	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
+	CHECK_EQ(te_lvm_check_group(&group), 0);
+	te_lvm_group_exit(&group);
+	te_free(json);
+}
+
 static void an_origin_outside_the_pool_is_seen(void)
 {
 	const char *names[] = { "v-g/other" };
@@ -332,6 +373,7 @@ UNIT_MAIN(UNIT(a_group_is_what_vgs_says),
 	  UNIT(a_pool_is_all_its_volumes),
 	  UNIT(volumes_lead_to_their_pool),
 	  UNIT(names_that_do_not_go_together_are_refused),
+	  UNIT(a_group_of_other_hosts_is_not_touched),
 	  UNIT(an_origin_outside_the_pool_is_seen),
 	  UNIT(two_volumes_of_one_device_id_are_refused),
 	  UNIT(a_path_is_a_group_and_a_name),

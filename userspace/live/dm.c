@@ -330,8 +330,10 @@ int te_pool_refresh(struct te_pool *pool)
 	if (strcmp(line.type, "thin-pool")) {
 		te_error("%s is not a thin pool: it is a device of type '%s'%s", device.name,
 			 line.type[0] ? line.type : "none",
-			 strcmp(line.type, "linear") ? "" :
-				"; LVM's pools are the devices whose names end in -tpool");
+			 !strcmp(line.type, "linear") ?
+				"; LVM's pools are the devices whose names end in -tpool" :
+			 !strcmp(line.type, "thin") ?
+				"; name its pool, or, as LVM does, VG/VOLUME" : "");
 		return -EINVAL;
 	}
 	memset(pool, 0, sizeof(*pool));
@@ -354,7 +356,7 @@ int te_pool_find(const char *what, struct te_pool *pool)
 	memset(pool, 0, sizeof(*pool));
 	err = te_dm_find(what, &pool->dm);
 	if (err == -ENXIO || err == -ENOTBLK) {
-		te_error("%s: no such device-mapper device; `dmsetup ls --target thin-pool` lists the active pools",
+		te_error("%s: no such device-mapper device; `dmsetup ls --target thin-pool` lists the active pools, and LVM's are named VG/POOL",
 			 what);
 		return err;
 	}

@@ -37,7 +37,10 @@ static int ask(const char *verb, const char *fields, const char *group, const ch
 			 wanted, verb, te_child_reason(child));
 		err = -EOPNOTSUPP;
 	} else if (!err && child->status) {
-		te_error("%s: `lvm %s` says: %s", wanted, verb, te_child_reason(child));
+		const char *reason = te_child_reason(child);
+
+		te_error("%s: `lvm %s` says: %s%s", wanted, verb, reason,
+			 strstr(reason, "not found") ? "; `vgs` lists the groups there are" : "");
 		err = -ENOENT;
 	}
 	return err;

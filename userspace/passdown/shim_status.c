@@ -77,7 +77,7 @@ static void print_way(const struct te_shim *shim, const struct known *known)
 		       "    /etc/modprobe.d, and stop the array and assemble it again after\n"
 		       "      echo Y >/sys/module/raid456/parameters/devices_handle_discard_safely\n");
 	else
-		printf("  - Lie it on a device that does.\n");
+		printf("  - Put it on a device that does.\n");
 	printf("  - Have whole stripes overwritten with zeros, which helps members that\n"
 	       "    compress or find zeros: remove the passdown and create it --zero-fill.\n");
 }
