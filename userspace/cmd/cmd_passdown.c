@@ -37,7 +37,7 @@ static enum te_exit create(const struct te_shim_wish *wish)
 		return TE_EXIT_FAILED;
 	te_note("/dev/mapper/%s: stripes of %s (%s)", name,
 		te_bytes((u64)stripe.sectors * 512), stripe.from);
-	te_note("use it in place of %s from now on; LVM must not look at that any more (devices/filter in lvm.conf, see thinexport(8))",
+	te_note("use it in place of %s from now on; LVM must not look at that any more (global_filter in lvm.conf, also in the initramfs' copy of it: see thinexport(8))",
 		wish->path);
 	return TE_EXIT_DONE;
 }
