@@ -176,7 +176,7 @@ const struct te_cmd te_cmd_view = {
 	.help = "\n"
 		"  open            freezes all volumes of POOL for a moment and leaves that\n"
 		"                  moment as /dev/mapper/VIEW, read-only, until it is closed\n"
-		"    --volume NAME   only this volume (dm name or id); may be repeated\n"
+		"    --volume NAME   only this volume (its name or id); may be repeated\n"
 		"    --window-limit MS  resume everything after so long, and fail (10000)\n"
 		"  close           takes VIEW down, and the snapshots behind it\n"
 		"  list            the views there are; --json for programs\n",
