@@ -180,10 +180,10 @@ fails_with() { # fails_with PATTERN COMMAND...: and says so
 }
 
 wait_for() { # wait_for SECONDS COMMAND...: until it succeeds
-	local end=$(($(date +%s) + $1 * ${TE_SLOW:-1}))
+	local end=$((EPOCHSECONDS + $1 * ${TE_SLOW:-1}))
 	shift
 	until "$@"; do
-		if [ "$(date +%s)" -ge $end ]; then
+		if [ "$EPOCHSECONDS" -ge $end ]; then
 			echo "did not come about: $*"
 			return 1
 		fi
