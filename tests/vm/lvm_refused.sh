@@ -70,6 +70,31 @@ a_group_meant_for_another_host_is_not_touched() {
 	text >"$TE_TMP/before"
 }
 
+a_group_with_a_pvmove_under_way_is_left_to_it() {
+	local mover second
+	begin
+	second=$(disk 64)
+	vgextend -q new "$second"
+	# It looks for the end of its move for the first time in an hour.
+	lvm pvmove -q -i +3600 -n thick "$(lvs --noheadings -o devices new/thick | sed 's/(.*//; s/ //g')" &
+	mover=$!
+	later kill $mover
+	wait_for 20 has_pvmove
+	text >"$TE_TMP/moving"
+	refused 'new/p: a pvmove is under way in volume group new: wait for its end, or `pvmove --abort`'
+	text | diff "$TE_TMP/moving" -
+	kill $mover
+	wait $mover || true
+	lvm pvmove -q --abort
+	thinexport receive -i "$TE_TMP/stream" new/p
+	holds /dev/new/web 1 0 8192
+	lvremove -q -y new/p
+	lvm vgreduce -q new "$second"
+	nothing_is_left
+	text >"$TE_TMP/before"
+}
+has_pvmove() { lvs -a --noheadings -o lv_name new | grep -q pvmove; }
+
 # old.sh VERB: an lvm that does not know an option of that verb.
 without_a_fit_lvm2_that_is_told() {
 	begin
@@ -173,6 +198,7 @@ cleanup_leaves_a_pool_that_is_in_use() {
 
 run_tests \
 	a_group_meant_for_another_host_is_not_touched \
+	a_group_with_a_pvmove_under_way_is_left_to_it \
 	without_a_fit_lvm2_that_is_told \
 	a_profile_travels_and_one_that_is_not_here_is_told \
 	a_group_that_is_locked_when_all_is_to_be_undone_is_not_waited_for_without_end \

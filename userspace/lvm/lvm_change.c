@@ -29,6 +29,22 @@ int te_lvm_change(const char *const argv[], int hold, const char *what, const ch
 	return err;
 }
 
+/* What restores a group's text does not look whether extents are on the move. */
+static int check_no_move(const struct te_lvm_group *group, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < group->nr_lvs; i++) {
+		/* LVM keeps such names to itself. */
+		if (strncmp(group->lvs[i].name, "pvmove", strlen("pvmove")))
+			continue;
+		te_error("%s: a pvmove is under way in volume group %s: wait for its end, or `pvmove --abort` ends it",
+			 path, group->name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 int te_lvm_ask_to_change(struct te_lvm_group *group, const char *path)
 {
 	char name[TE_LVM_NAME_BYTES];
@@ -48,6 +64,8 @@ int te_lvm_ask_to_change(struct te_lvm_group *group, const char *path)
 	}
 	if (!err)
 		err = te_lvm_ask_lvs(group);
+	if (!err)
+		err = check_no_move(group, path);
 	if (lock >= 0)
 		close(lock);
 	return err;

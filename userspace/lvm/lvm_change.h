@@ -14,8 +14,8 @@ int te_lvm_change(const char *const argv[], int hold, const char *what, const ch
 
 /*
  * All we know at one moment of the group of `path`, "VG/NAME", that is to be changed:
- * it is not shared, not exported, and no device of it is missing.  0, or -errno after
- * one sentence.
+ * it is not shared, not exported, no device of it is missing, and nothing in it is being
+ * moved.  0, or -errno after one sentence.
  */
 int te_lvm_ask_to_change(struct te_lvm_group *group, const char *path);
 
