@@ -141,7 +141,10 @@ lvm_goes_on_during_a_send() {
 	lvm_volume v-g/my-pool new 8
 	lvm_snapshot v-g/web later
 	lvextend -q -L +8M v-g/web
+	lvextend -q -L +8M v-g/my-pool
 	lvchange -q --addtag more v-g/web
+	# The snapshot that is read is open: nobody deletes it.
+	fails_with busy message $tpool delete "$(dmsetup table "$(pin 1)" | cut -d' ' -f5)"
 	cat "$TE_TMP/pipe" >"$TE_TMP/rest" &
 	# What is being sent stays as it was, whatever becomes of the volume.
 	lvremove -q -y v-g/db-1

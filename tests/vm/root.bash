@@ -25,13 +25,18 @@ make_root() {
 	done
 }
 
-# write_always ROOT DEVICE: on both, until end_writing.
+# write_always ROOT DEVICE: on both, until end_writing.  How long the longest write to
+# DEVICE took, its program's start included, is left in $TE_TMP/longest, in us.
 write_always() {
+	local began took longest=0
 	rm -f "$TE_TMP/stop"
 	while [ ! -e "$TE_TMP/stop" ]; do
 		head -c 300000 /dev/urandom >"$1/tmp/$((RANDOM % 50))"
+		began=${EPOCHREALTIME/./}
 		dd if=/dev/urandom of="$2" bs=64k count=4 seek=$((RANDOM % 400)) \
 			oflag=direct conv=notrunc status=none
+		took=$((${EPOCHREALTIME/./} - began))
+		[ $took -le $longest ] || echo $((longest = took)) >"$TE_TMP/longest"
 	done &
 	te_writer=$!
 	later kill $te_writer
@@ -51,6 +56,6 @@ send_from() {
 	timeout $((60 * ${TE_SLOW:-1})) busybox chroot "$root" /usr/bin/thinexport send "$@" \
 		>"$TE_TMP/stream" 2>"$root/tmp/said" ||
 		{ cat "$root/tmp/said"; suspended; return 1; }
-	grep -o 'stood still for .* ms' "$root/tmp/said" || return
+	grep -o 'stood still for .* ms' "$root/tmp/said" | tee -a "$TE_TMP/windows" || return
 	fails grep -q 'watchdog\|late' "$root/tmp/said"
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # As live_root.sh, with a pool of LVM's, which the command asks and locks from that root;
-# 50 times, or TE_ROUNDS.
+# 50 times, or TE_ROUNDS.  Tells the longest window, and the longest write meanwhile to
+# another of the pool's volumes.
 # timeout: 1800
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../live.bash"
@@ -28,6 +29,8 @@ the_window_does_not_wait_for_itself_nor_for_lvm() {
 		send_from "$root" v-g/my-pool
 	done
 	end_writing
+	echo "longest of $round windows: $(grep -o '[0-9.]*' "$TE_TMP/windows" | sort -n | tail -1) ms;" \
+		"longest write: $(($(cat "$TE_TMP/longest") / 1000)) ms" >"$TE_TMP/results"
 	nothing_is_left v--g-my--pool-tpool
 	[ -z "$(ls "$root/var/lib/thinexport")" ]
 	thinexport verify "$TE_TMP/stream"
@@ -36,4 +39,5 @@ the_window_does_not_wait_for_itself_nor_for_lvm() {
 	e2fsck -fn /dev/v-g/root
 }
 
+trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
 run_tests the_window_does_not_wait_for_itself_nor_for_lvm
