@@ -47,7 +47,7 @@ the_stripe_is_mds_and_what_is_due_goes_down() {
 	[ "$(field p array.data_disks)" -eq 3 ]
 	[ "$(field p kept)" = true ]
 	[ "$(field p mode)" = held ]
-	fill /dev/mapper/p 1
+	fill /dev/mapper/p 1 0 16384
 	discard /dev/mapper/p 4 $((4 * 192 + 100))
 	[ "$(field p free_bytes)" -eq $((12 * 64 * 1024)) ]
 	[ "$(field p due_bytes)" -eq $((3 * 192 * 1024)) ]
@@ -233,7 +233,7 @@ an_array_that_takes_no_discard_is_explained() {
 	echo N >/sys/module/raid456/parameters/devices_handle_discard_safely
 	mdadm --quiet --assemble --run "$md" "${members[@]}"
 	thinexport passdown create "$md" p
-	fill /dev/mapper/p 1
+	fill /dev/mapper/p 1 0 16384
 	discard /dev/mapper/p 0 960
 	[ "$(field p way)" = none ]
 	thinexport passdown status p | tee "$TE_TMP/shown"
@@ -242,10 +242,10 @@ an_array_that_takes_no_discard_is_explained() {
 	grep -q -e --zero-fill "$TE_TMP/shown"
 	fails awk 'length > 80 { found = 1; print } END { exit !found }' "$TE_TMP/shown"
 	fails_with 'takes no discard' thinexport passdown flush p
-	holds /dev/mapper/p 1
+	holds /dev/mapper/p 1 0 16384
 	thinexport passdown remove p
 	thinexport passdown create --zero-fill "$md" p
-	fill /dev/mapper/p 1
+	fill /dev/mapper/p 1 0 16384
 	discard /dev/mapper/p 0 960
 	thinexport passdown flush p
 	is_zero "$md" 0 960
@@ -263,7 +263,7 @@ while_the_array_is_reshaped_nothing_goes_down() {
 	later dmsetup remove --retry p
 	sync=/sys/block/$(basename "$md")/md
 	thinexport passdown create "$md" p
-	fill /dev/mapper/p 1
+	fill /dev/mapper/p 1 0 16384
 	discard /dev/mapper/p 0 1280
 	[ "$(field p stripe_bytes)" -eq $((128 * 1024)) ]
 	echo 100 >"$sync/sync_speed_max"

@@ -12,7 +12,7 @@ needs_module
 
 # Four disks that discard and then read as zeros; RAID5 in stripes of 192 KiB.
 array() {
-	mapfile -t members < <(scsi_disks 4 32)
+	mapfile -t members < <(scsi_disks 4 8)
 	safe_raid5 te 64 "${members[@]}"
 }
 
@@ -206,20 +206,20 @@ a_write_waits_for_a_discard_in_flight() {
 
 what_fails_stays_due_and_is_tried_again() {
 	local disk
-	disk=$(scsi_disks 1 32)
-	dmsetup create below --table "0 65536 linear $disk 0"
+	disk=$(scsi_disks 1 8)
+	dmsetup create below --table "0 16384 linear $disk 0"
 	later dmsetup remove --retry below
 	passdown p /dev/mapper/below stripe 384
 	fill /dev/mapper/p 1
 	discard /dev/mapper/p 0 1920
 	dmsetup suspend --noflush below
-	dmsetup reload below --table "0 65536 flakey $disk 0 0 100 1 error_writes"
+	dmsetup reload below --table "0 16384 flakey $disk 0 0 100 1 error_writes"
 	dmsetup resume below
 	[ "$(dmsetup message p 0 flush | cut -d' ' -f1-2)" = "0 10" ]
 	[ "$(status p errors)" -ge 1 ]
 	is p free 30
 	dmsetup suspend --noflush below
-	dmsetup reload below --table "0 65536 linear $disk 0"
+	dmsetup reload below --table "0 16384 linear $disk 0"
 	dmsetup resume below
 	[ "$(dmsetup message p 0 flush)" = "10 0 0" ]
 	is_zero /dev/mapper/p 0 1920
@@ -230,7 +230,7 @@ what_fails_stays_due_and_is_tried_again() {
 
 an_array_that_takes_no_discard_is_told_and_zeros_are_a_way() {
 	local md
-	mapfile -t members < <(scsi_disks 4 32)
+	mapfile -t members < <(scsi_disks 4 8)
 	modprobe -q raid456 || true
 	echo N >/sys/module/raid456/parameters/devices_handle_discard_safely
 	md=$(raid5 te 64 "${members[@]}")
@@ -254,14 +254,14 @@ an_array_that_takes_no_discard_is_told_and_zeros_are_a_way() {
 
 a_pool_on_it_keeps_its_passdown() {
 	local md
-	mapfile -t members < <(scsi_disks 4 32)
+	mapfile -t members < <(scsi_disks 4 16)
 	modprobe -q raid456 || true
 	echo N >/sys/module/raid456/parameters/devices_handle_discard_safely
 	md=$(raid5 te 64 "${members[@]}")
 	passdown p "$md" stripe 384
 	pool t "$(disk 8)" /dev/mapper/p
 	dmsetup status t | grep ' discard_passdown'
-	volume t 0 32 v
+	volume t 0 16 v
 	fill /dev/mapper/v 1
 	discard /dev/mapper/v 0 8192
 	wait_for 10 is p free 128
