@@ -68,7 +68,11 @@ what_is_in_use_is_refused_and_left_as_it_was() {
 	local md disk
 	md=$(array)
 	members
-	refuse() { fails_with "$1" thinexport passdown create "${@:2}"; no_trace_of te-passdown; }
+	refuse() { # in one sentence
+		fails_with "$1" thinexport passdown create "${@:2}"
+		[ "$(wc -l <"$TE_TMP/said")" -eq 1 ]
+		no_trace_of te-passdown
+	}
 	refuse 'is no block device' /etc/passwd
 	refuse 'No such file' /dev/nowhere
 	refuse 'is part of md[0-9]+, which is running' "${members[0]}" te-passdown
@@ -219,6 +223,14 @@ one_that_fails_does_not_keep_the_others_waiting() {
 	deactivate taken
 	rm $folder/a.conf $folder/taken.conf
 	md=/dev/$(field p device)
+	# Nor is it refused what somebody has open for a moment yet.
+	dmsetup remove --retry p
+	mke2fs -q "$md"
+	mount "$md" /mnt
+	{ sleep 2; umount /mnt; } &
+	thinexport passdown start --wait 20 p
+	wait $!
+	[ "$(field p kept)" = true ]
 	thinexport passdown remove p
 	mdadm --quiet --stop "$md"
 	modprobe -r scsi_debug
