@@ -74,11 +74,19 @@ static void a_pool_is_as_its_stream_tells(void)
 	struct stream stream;
 
 	begin(&stream);
+	stream.settled[0].dev_id = 40;
+	stream.lvs[0].transaction_id = 3;
+	/* LVM knew of one that the pool has not. */
+	stream.lvs[1].transaction_id = 9;
 	CHECK_EQ(shape_of(&stream, &shape), 0);
 	CHECK_EQ(shape.nr_volumes, 2);
 	CHECK_EQ(shape.extents[TE_LVM_DATA], 16);
 	CHECK_EQ(shape.extents[TE_LVM_METADATA], 1);
 	CHECK_EQ(shape.pool.transaction_id, 7);
+	CHECK_EQ(shape.volumes[0].dev_id, 40);
+	CHECK_EQ(shape.volumes[1].dev_id, 2);
+	CHECK_EQ(shape.volumes[0].transaction_id, 3);
+	CHECK_EQ(shape.volumes[1].transaction_id, 7);
 	CHECK_STR(shape.volumes[1].origin, "web");
 	te_lvm_shape_exit(&shape);
 }
