@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What LVM reports: read as it is, and refused when it is not what LVM says. */
 #include "lvm/lvm.h"
+#include "lvm/lvm_room.h"
 #include "base/say.h"
 #include "unit.h"
 
@@ -366,6 +367,20 @@ static void a_copy_has_all_and_stands_alone(void)
 	te_lvm_lv_exit(&copy);
 }
 
+/* Of a look, however often it is asked; and of one that is long ago, nothing any more. */
+static void no_more_is_written_than_was_found_free(void)
+{
+	struct te_lvm_room room = { .budget = 100 };
+
+	CHECK_EQ(te_lvm_room_spend(&room, 60), 60);
+	room.spent = false;
+	CHECK_EQ(te_lvm_room_spend(&room, 60), 40);
+	room.spent = false;
+	CHECK_EQ(te_lvm_room_spend(&room, 1), 0);
+	room = (struct te_lvm_room) { .budget = 100, .spent = true };
+	CHECK_EQ(te_lvm_room_spend(&room, 60), 0);
+}
+
 UNIT_MAIN(UNIT(a_group_is_what_vgs_says),
 	  UNIT(volumes_are_what_lvs_says),
 	  UNIT(what_is_no_report_is_refused),
@@ -378,4 +393,5 @@ UNIT_MAIN(UNIT(a_group_is_what_vgs_says),
 	  UNIT(two_volumes_of_one_device_id_are_refused),
 	  UNIT(a_path_is_a_group_and_a_name),
 	  UNIT(a_device_s_name_doubles_dashes),
-	  UNIT(a_copy_has_all_and_stands_alone))
+	  UNIT(a_copy_has_all_and_stands_alone),
+	  UNIT(no_more_is_written_than_was_found_free))
