@@ -123,29 +123,35 @@ a_pool_whose_data_is_cached() {
 	te_drop_group g
 }
 
-# Minor numbers have 20 bits, of which the first 8 stand apart.
+# Minor numbers have 20 bits, of which the first 8 stand apart.  In a group of 300 volumes
+# they come by themselves (long/lvm_many.sh).
 devices_with_minor_numbers_above_255() {
-	local number
-	for ((number = 0; number < 260; number++)); do
-		echo "minor-$number,,,,0 1 error"
-	done >"$TE_TMP/many"
-	dmsetup create --concise "$(sed 's/$/;/' "$TE_TMP/many" | tr -d '\n')"
-	later drop_minors
-	group g "$(disk 128)"
-	lvm_pool g/p 48
-	lvm_volume g/p one 16
-	fill /dev/g/one 1 0 4096
-	lvm_snapshot g/one was
-	[ "$(dmsetup info -c --noheadings -o minor g-one)" -gt 255 ]
-	sent g/p one was
+	local metadata data
+	metadata=$(disk 4)
+	data=$(disk 48)
+	numbered metadata 300 "0 $(size_of "$metadata") linear $metadata 0"
+	numbered data 301 "0 $(size_of "$data") linear $data 0"
+	numbered p 302 "0 $(size_of "$data") thin-pool /dev/mapper/metadata /dev/mapper/data 128 0"
+	message p create_thin 0
+	numbered one 303 "0 32768 thin /dev/mapper/p 0"
+	fill /dev/mapper/one 1
+	# Only what is open is suspended by itself.
+	exec 7<>/dev/mapper/one
+	sent p one
+	exec 7>&-
+	nothing_is_left p
+	deactivate one p data metadata
 	arrives "$TE_TMP/stream"
-	as_here g/was 1 0 4096
-	deactivate there
-	nothing_is_left g-p-tpool
-	te_drop_group g
-	drop_minors
+	activate there 0 16 there-one
+	holds /dev/mapper/there-one 1
+	deactivate there-one there
 }
-drop_minors() { dmsetup ls | sed -n 's/^\(minor-[0-9]*\)[ \t].*/\1/p' | xargs -r dmsetup remove; }
+numbered() { # numbered NAME MINOR TABLE
+	local major
+	major=$(awk '$2 == "device-mapper" { print $1 }' /proc/devices)
+	dmsetup create "$1" --major "$major" --minor "$2" --table "$3"
+	later dmsetup remove --retry "$1"
+}
 
 # By a rollback a disk's id comes after its snapshots', of which one may be its origin:
 # Proxmox makes it anew from that, LVM merges one into it.
