@@ -5,7 +5,7 @@
 # system is trimmed; what part of the whole stripes that were freed reaches the disks,
 # and beside it what the kernel alone gives back ("stock"); its memory.  In one boot, in
 # turns, of each the median.
-# timeout: 800
+# timeout: 1100
 . "$(dirname "$0")/../vm/lib.sh"
 . "$(dirname "$0")/../vm/passdown.bash"
 . "$(dirname "$0")/report.sh"
@@ -94,22 +94,24 @@ freed_blocks() {
 }
 
 a_file_system_is_trimmed_at_once() {
-	local md stock here
+	local md round
 	sparse_disks 4 256
 	md=$(md_array 5 512 "${sparse_disks[@]}")
-	stock=$(trim_time "$md")
-	freed_blocks
-	passdown p "$md" stripe 3072
-	here=$(trim_time /dev/mapper/p)
-	freed_blocks
-	is p mode held
-	[ "$(status p free)" -ge 9900 ]
-	deactivate p
+	for round in 1 2 3; do
+		trim_time "$md" >>"$TE_TMP/stock"
+		freed_blocks
+		passdown p "$md" stripe 3072
+		trim_time /dev/mapper/p >>"$TE_TMP/here"
+		freed_blocks
+		is p mode held
+		[ "$(status p free)" -ge 9900 ]
+		deactivate p
+	done
 	stop_array
 	end_sparse_disks
-	echo "stock $stock, here $here, of 10 us"
-	result 'passdown: fstrim of 10,000 blocks, times faster' "$(divide "$stock" "$here")" \
-		%.1f '>=' 5
+	echo "of 10 us: stock $(xargs <"$TE_TMP/stock"), here $(xargs <"$TE_TMP/here")"
+	result 'passdown: fstrim of 10,000 blocks, times faster' \
+		"$(divide "$(median "$TE_TMP/stock")" "$(median "$TE_TMP/here")")" %.1f '>=' 5
 }
 
 # free_in_runs KIB: all of the volume v, in no order.
