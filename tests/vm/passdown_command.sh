@@ -255,6 +255,10 @@ an_array_that_takes_no_discard_is_explained() {
 	fails awk 'length > 80 { found = 1; print } END { exit !found }' "$TE_TMP/shown"
 	fails_with 'takes no discard' thinexport passdown flush p
 	holds /dev/mapper/p 1 0 16384
+	pool t "$(disk 8)" /dev/mapper/p
+	thinexport trim --json t >"$TE_TMP/report"
+	jq -e '.passed_bytes == 0 and .due_bytes > 0 and .due_why == "no discard"' "$TE_TMP/report"
+	deactivate t
 	thinexport passdown remove p
 	thinexport passdown create --zero-fill "$md" p
 	fill /dev/mapper/p 1 0 16384

@@ -499,6 +499,7 @@ static int finish_shim(struct trim *trim, const struct te_shim *before)
 		return -EIO;
 	report->passed += te_shim_stripe_bytes(&now, now.passed_stripes - before->passed_stripes);
 	report->due += te_shim_stripe_bytes(&now, now.due_stripes);
+	report->no_discard |= now.due_stripes && now.way == TE_SHIM_NONE;
 	return err;
 }
 

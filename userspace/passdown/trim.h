@@ -76,6 +76,7 @@ struct te_trim_report {
 	u64 written;			/* of it left out: written meanwhile */
 	u64 passed;			/* taken by what is below */
 	u64 due;			/* whole stripes that could not be passed down */
+	bool no_discard;		/* of some of it: what is below takes none */
 	u64 failed_passes;
 	u64 window_us;
 	bool complete;			/* false: ended early, by an error that was told */

@@ -32,7 +32,9 @@ void te_trim_print(const struct te_trim_report *report, bool dry)
 	line("written", report->written, "of it left out: written meanwhile");
 	line("passed", report->passed, "taken by what is below");
 	if (report->due)
-		line("due", report->due, "whole stripes that it has not taken");
+		line("due", report->due, report->no_discard ?
+		     "whole stripes: what is below takes no discard" :
+		     "whole stripes that it has not taken");
 	if (report->window_us)
 		printf("  The pool stood still for %.1f ms.\n", (double)report->window_us / 1000);
 	if (!report->complete)
@@ -49,12 +51,15 @@ void te_trim_json(const struct te_trim_report *report, bool dry)
 	te_listing_number(object, "used_bytes", report->used);
 	te_listing_number(object, "free_bytes", report->free);
 	te_listing_number(object, "beside_bytes", report->beside);
+	te_listing_text(object, "beside_on", report->beside ? report->barrier : NULL);
 	te_listing_number(object, "stripes_bytes", report->stripes);
 	if (!dry) {
 		te_listing_number(object, "sent_bytes", report->sent);
 		te_listing_number(object, "written_bytes", report->written);
 		te_listing_number(object, "passed_bytes", report->passed);
 		te_listing_number(object, "due_bytes", report->due);
+		te_listing_text(object, "due_why", !report->due ? NULL :
+				report->no_discard ? "no discard" : "failed");
 		te_listing_number(object, "failed_passes", report->failed_passes);
 		te_listing_number(object, "window_us", report->window_us);
 	}
