@@ -39,9 +39,7 @@ slow_pool() { # slow_pool NAME DELAY_MS DATA_MIB
 # the moment is taken and the pins stand, until end_sender.  Without a codec, so that
 # it does not all fit into the pipe.
 hold_sender() {
-	rm -f "$TE_TMP/pipe"
-	mkfifo "$TE_TMP/pipe"
-	exec 8<>"$TE_TMP/pipe"
+	open_pipe
 	# A shell has what it starts in the background ignore SIGINT.
 	env --default-signal=INT thinexport send --codec none "$@" \
 		>"$TE_TMP/pipe" 2>"$TE_TMP/sender" 8>&- &
@@ -61,6 +59,27 @@ end_sender() { # end_sender [SIGNAL]
 	[ $status -eq 1 ] || { cat "$TE_TMP/sender"; return 1; }
 }
 
+# Starts COMMAND, and kills it MS after BEGUN first succeeds, if it still lives.  Its exit
+# status: not 0 when it was killed.
+killed_after() { # killed_after MS BEGUN COMMAND...
+	local begun=$2 after pid
+	printf -v after '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+	shift 2
+	"$@" <&0 &
+	pid=$!
+	until $begun || ! kill -0 $pid 2>/dev/null; do :; done
+	[ "$after" = 0.000 ] || sleep "$after"
+	kill -9 $pid 2>/dev/null || true
+	wait $pid 2>/dev/null
+}
+
+# A pipe that does not end, as file descriptor 8 and $TE_TMP/pipe.
+open_pipe() {
+	rm -f "$TE_TMP/pipe"
+	mkfifo "$TE_TMP/pipe"
+	exec 8<>"$TE_TMP/pipe"
+}
+
 # The pins' devices, in the order of the volumes' ids.
 pin() { # pin INDEX: the path of that one
 	local name
@@ -70,9 +89,15 @@ pin() { # pin INDEX: the path of that one
 	echo "/dev/mapper/$name"
 }
 
-suspended() { # prints the devices that are
-	dmsetup info -c --noheadings -o name,suspended | sed -n 's/:Suspended$//p'
+# Prints the devices that are.  No program is run for it: a window may be short.
+suspended() {
+	local device state name
+	for device in /sys/block/dm-*/dm; do
+		read -r state <"$device/suspended" && read -r name <"$device/name" || continue
+		if [ "$state" = 1 ]; then echo "$name"; fi
+	done 2>/dev/null
 }
+is_recorded() { compgen -G "$te_records/*" >/dev/null; }	# a run, this one or another
 any_is_suspended() { [ -n "$(suspended)" ]; }
 none_is_suspended() { [ -z "$(suspended)" ]; }
 
