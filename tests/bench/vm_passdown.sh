@@ -54,7 +54,7 @@ writes_are_as_fast_as_on_the_array() {
 	passdown p "$md"
 	race 'passdown: 4 KiB random writes, of the array' 50 --rw=randwrite --bs=4k --iodepth=8 ||
 		status=1
-	race 'passdown: 1 MiB sequential writes, of it' 50 --rw=write --bs=1M --iodepth=2 || status=1
+	race 'passdown: 1 MiB sequential writes, of it' 150 --rw=write --bs=1M --iodepth=2 || status=1
 	deactivate p
 	stop_array
 	modprobe -r brd
