@@ -10,7 +10,7 @@ set -eu -o pipefail
 build='libc6-dev libdevmapper-dev libblkid-dev libjson-c-dev libdeflate-dev libzstd-dev libisal-dev'
 check="$build zlib1g-dev sparse dkms groff-base man-db
 	qemu-system-x86 cpio kmod xz-utils mawk bash jq procps
-	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs gdisk
+	dmsetup lvm2 mdadm thin-provisioning-tools busybox-static fio e2fsprogs fdisk gdisk
 	nbdkit libnbd-bin nbd-client pigz zstd openssl python3 patch"
 long="$check systemd systemd-sysv udev"
 debug="$check linux-source-6.1 flex bison bc libelf-dev libssl-dev"
