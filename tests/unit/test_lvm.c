@@ -244,15 +244,28 @@ static void names_that_do_not_go_together_are_refused(void)
 	not_resolved("v-g/web", "v-g/on-thick", "one of the pool other");
 }
 
-static void group_not_touched(const struct te_lvm_group *group, const char *words)
+/* The group, but for one of the things that vgs tells of it: looked at, and what is said. */
+static int check_group_with(const char *from, const char *to, char *said)
 {
-	char said[TE_SAID_BYTES];
+	char *json = replaced(group_json, from, to);
+	struct te_lvm_group group;
+	char why[200];
 	int err;
 
+	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
 	te_say_keep(said);
-	err = te_lvm_check_group(group);
+	err = te_lvm_check_group(&group);
 	te_say_keep(NULL);
-	CHECK_EQ(err, -EPERM);
+	te_lvm_group_exit(&group);
+	te_free(json);
+	return err;
+}
+
+static void group_not_touched(const char *from, const char *to, const char *words)
+{
+	char said[TE_SAID_BYTES];
+
+	CHECK_EQ(check_group_with(from, to, said), -EPERM);
 	if (!strstr(said, words))
 		UNIT_FAIL("\"%s\" does not say \"%s\"", said, words);
 }
@@ -260,29 +273,15 @@ static void group_not_touched(const struct te_lvm_group *group, const char *word
 /* As vgs tells of it, here and on the other host. */
 static void a_group_of_other_hosts_is_not_touched(void)
 {
-	char *json = replaced(group_json, "\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"sanlock\"");
-	struct te_lvm_group group;
-	char why[200];
+	char said[TE_SAID_BYTES];
 
-	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
-	group_not_touched(&group, "volume group v-g is shared with other hosts (sanlock)");
-	te_lvm_group_exit(&group);
-	te_free(json);
-	json = replaced(group_json, "\"vg_clustered\":\"0\"", "\"vg_clustered\":\"1\"");
-	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
-	group_not_touched(&group, "volume group v-g is shared with other hosts (clustered)");
-	te_lvm_group_exit(&group);
-	te_free(json);
-	json = replaced(group_json, "\"vg_exported\":\"0\"", "\"vg_exported\":\"1\"");
-	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
-	group_not_touched(&group, "`vgimport v-g` takes it back");
-	te_lvm_group_exit(&group);
-	te_free(json);
-	json = replaced(group_json, "\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"none\"");
-	CHECK_EQ(te_lvm_read_group(&group, json, strlen(json), why, sizeof(why)), 0);
-	CHECK_EQ(te_lvm_check_group(&group), 0);
-	te_lvm_group_exit(&group);
-	te_free(json);
+	group_not_touched("\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"sanlock\"",
+			  "volume group v-g is shared with other hosts (sanlock)");
+	group_not_touched("\"vg_clustered\":\"0\"", "\"vg_clustered\":\"1\"",
+			  "volume group v-g is shared with other hosts (clustered)");
+	group_not_touched("\"vg_exported\":\"0\"", "\"vg_exported\":\"1\"",
+			  "`vgimport v-g` takes it back");
+	CHECK_EQ(check_group_with("\"vg_lock_type\":\"\"", "\"vg_lock_type\":\"none\"", said), 0);
 }
 
 static void an_origin_outside_the_pool_is_seen(void)
