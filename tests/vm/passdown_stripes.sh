@@ -228,6 +228,25 @@ what_fails_stays_due_and_is_tried_again() {
 	modprobe -r scsi_debug
 }
 
+what_fails_is_tried_again_by_itself() {
+	local disk
+	disk=$(scsi_disks 1 8)
+	dmsetup create below --table "0 16384 flakey $disk 0 0 100 1 error_writes"
+	later dmsetup remove --retry below
+	passdown p /dev/mapper/below stripe 384 auto
+	discard /dev/mapper/p 0 1920
+	wait_for 10 has_failed
+	is p due 10
+	dmsetup suspend --noflush below
+	dmsetup reload below --table "0 16384 linear $disk 0"
+	dmsetup resume below
+	wait_for 50 is p passed 10 >/dev/null
+	is p due 0
+	deactivate p below
+	modprobe -r scsi_debug
+}
+has_failed() { [ "$(status p errors)" -gt 0 ]; }
+
 an_array_that_takes_no_discard_is_told_and_zeros_are_a_way() {
 	local md
 	mapfile -t members < <(scsi_disks 4 8)
@@ -311,6 +330,7 @@ run_tests \
 	another_table_of_the_same_geometry_keeps_what_is_known \
 	a_write_waits_for_a_discard_in_flight \
 	what_fails_stays_due_and_is_tried_again \
+	what_fails_is_tried_again_by_itself \
 	an_array_that_takes_no_discard_is_told_and_zeros_are_a_way \
 	a_pool_on_it_keeps_its_passdown \
 	wrong_tables_are_refused
