@@ -10,7 +10,7 @@
 #include "passdown/rate.h"
 #include "passdown/stripe.h"
 
-/* Of one message; the target would not take much more at once. */
+/* Of one message, or one stripe; the target would not take much more at once. */
 #define MOST_SECTORS	(1u << 19)	/* 256 MiB */
 
 /* Between two looks at guard and array, whichever comes first. */
@@ -21,6 +21,7 @@ struct sending {
 	const struct te_stack *stack;
 	long shim;			/* that they go to now, or -1 */
 	bool auto_pass;
+	u64 most_sectors;		/* of one message */
 	struct te_rate rate;
 	u64 unlooked;			/* bytes sent since the last look */
 	double looked;
@@ -58,10 +59,22 @@ static int look(struct sending *sending)
 	return 0;
 }
 
+/* Whole stripes; with a rate, of those that go down at once, what may in a second. */
+static u64 most_sectors(const struct te_shim *shim, u64 most_rate)
+{
+	u64 most = MOST_SECTORS;
+
+	if (shim->auto_pass && most_rate && most_rate / 512 < most)
+		most = most_rate / 512;
+	return most > shim->stripe_sectors ? most - most % shim->stripe_sectors :
+					     shim->stripe_sectors;
+}
+
 static int turn_to(struct sending *sending, long shim)
 {
 	sending->shim = shim;
 	sending->auto_pass = sending->stack->shims[shim].auto_pass;
+	sending->most_sectors = most_sectors(&sending->stack->shims[shim], sending->rate.most);
 	return look(sending);
 }
 
@@ -92,23 +105,22 @@ static int send_one(struct sending *sending, u64 start, u64 sectors)
 static int send_extent(void *context, long shim, u64 start, u64 sectors)
 {
 	struct sending *sending = context;
-	u64 end = start + sectors, border;
+	u64 end = start + sectors, border, before;
 	int err = 0;
 
 	if (shim < 0)
 		return 0;
 	if (shim != sending->shim)
 		err = turn_to(sending, shim);
+	before = sending->stack->shims[shim].start;
 	while (!err && start < end) {
 		if (sending->unlooked >= LOOK_BYTES ||
 		    te_rate_seconds(&sending->rate) - sending->looked > LOOK_SECONDS)
 			err = look(sending);
 		if (err)
 			break;
-		/* Cut where units and stripes of any size up to this may be cut. */
-		border = (start / MOST_SECTORS + 1) * MOST_SECTORS;
-		border -= border % sending->stack->shims[shim].stripe_sectors;
-		if (border <= start || border > end)
+		border = start + sending->most_sectors - (before + start) % sending->most_sectors;
+		if (border > end)
 			border = end;
 		err = send_one(sending, start, border - start);
 		start = border;

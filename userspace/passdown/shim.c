@@ -9,6 +9,7 @@
 #include "live/dm_table.h"
 #include "passdown/rate.h"
 #include "passdown/stripe.h"
+#include "passdown/sysfs.h"
 
 /*
  * What goes down between two looks at the array: what it takes in about so long, since a
@@ -43,9 +44,20 @@ static int parse_status(struct te_shim *shim, const char *text)
 	return 0;
 }
 
+static void set_below(struct te_shim *shim, dev_t below, u64 start)
+{
+	dev_t disk;
+
+	shim->below = below;
+	if (!te_sysfs_disk(below, &disk, &shim->start))
+		shim->start = 0;
+	shim->start += start;
+}
+
 int te_shim_read(const struct te_dm_device *device, struct te_shim *shim)
 {
 	unsigned int below_major, below_minor;
+	unsigned long long start;
 	struct te_dm_target *targets;
 	char status[512];
 	size_t nr;
@@ -58,8 +70,9 @@ int te_shim_read(const struct te_dm_device *device, struct te_shim *shim)
 	err = nr == 1 && !strcmp(targets[0].type, TE_TARGET_PASSDOWN);
 	if (err) {
 		shim->sectors = targets[0].sectors;
-		if (sscanf(targets[0].parameters, "%u:%u", &below_major, &below_minor) == 2)
-			shim->below = makedev(below_major, below_minor);
+		if (sscanf(targets[0].parameters, "%u:%u %llu", &below_major, &below_minor,
+			   &start) == 3)
+			set_below(shim, makedev(below_major, below_minor), start);
 		else
 			err = -EPROTO;
 	}

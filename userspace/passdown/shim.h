@@ -21,6 +21,7 @@ enum te_shim_way {
 struct te_shim {
 	struct te_dm_device dm;
 	dev_t below;
+	u64 start;			/* on its disk, from whose beginning stripes are counted */
 	u64 sectors;
 	u32 unit_sectors;
 	u32 stripe_sectors;

@@ -111,7 +111,7 @@ static int check_shim(const struct te_shim *shim)
 	char array[32];
 
 	if (shim->guarded) {
-		te_error("%s: its guard is on, and no run of thinexport has begun it; `dmsetup message %s 0 guard_end` ends it",
+		te_error("%s: its guard is on, and no run of thinexport is recorded that has begun it; `dmsetup message %s 0 guard_end` ends it",
 			 shim->dm.name, shim->dm.name);
 		return -EBUSY;
 	}
@@ -447,6 +447,7 @@ static int add_extent(void *context, long shim, u64 start, u64 sectors)
 		return 0;
 	}
 	stripe = trim->stack.shims[shim].stripe_sectors;
+	start += trim->stack.shims[shim].start;
 	first = (start + stripe - 1) / stripe;
 	end = (start + sectors) / stripe;
 	if (end > first)
