@@ -273,6 +273,32 @@ becomes() { # becomes DEVICE TABLE
 	dmsetup resume "$1"
 }
 
+# The volume is in use, and becomes its snapshot only when it is next activated.
+a_snapshot_that_is_to_be_merged() {
+	local holder id
+	group g "$(disk 128)"
+	lvm_pool g/p 64
+	lvm_volume g/p one 16
+	fill /dev/g/one 1
+	lvm_snapshot g/one snap
+	id=$(lv_field g/snap thin_id)
+	fill /dev/g/one 2 0 4096
+	sleep 1000 </dev/g/one &
+	holder=$!
+	lvconvert -q -y --merge g/snap
+	sent g/p one snap
+	kill $holder
+	grep 'snap is to be merged into one when that is next activated' "$TE_TMP/sender"
+	arrives "$TE_TMP/stream"
+	as_here g/one 2 0 4096
+	as_here g/one 1 4096 8192
+	activate there "$id" 16 there-snap
+	holds /dev/mapper/there-snap 1
+	deactivate there-snap there
+	nothing_is_left g-p-tpool
+	te_drop_group g
+}
+
 # Part of what such a volume shows is not in the pool; all others can be sent.
 a_volume_with_an_external_origin_is_refused_and_the_others_are_not() {
 	group g "$(disk 128)"
@@ -301,4 +327,5 @@ run_tests \
 	disks_that_were_rolled_back \
 	metadata_that_is_nearly_full_is_not_filled_further \
 	a_pool_that_needs_a_check_is_left_alone \
+	a_snapshot_that_is_to_be_merged \
 	a_volume_with_an_external_origin_is_refused_and_the_others_are_not

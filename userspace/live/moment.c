@@ -181,6 +181,9 @@ static int describe_lv(struct te_run_volume *volume, const struct te_lvm *lvm,
 	if (!volume->sectors)
 		volume->sectors = lv->sectors;
 	snprintf(volume->name, sizeof(volume->name), "%s", lv->name);
+	if (lv->merging && lv->origin)
+		te_warn("%s is to be merged into %s when that is next activated; both are sent as they are now, and the merge must be asked for again where they arrive",
+			lv->name, lv->origin);
 	return te_lvm_has_external_origin(lvm, lv) ? refuse_external_origin(lv->name) : 0;
 }
 

@@ -19,9 +19,9 @@ const char te_lvm_group_fields[] =
 	"vg_name,vg_uuid,vg_exported,vg_partial,vg_clustered,vg_lock_type,vg_seqno,"
 	"vg_extent_size,vg_free_count,vg_mda_free";
 const char te_lvm_lv_fields[] =
-	"lv_name,lv_uuid,segtype,lv_size,lv_permissions,lv_skip_activation,lv_time,lv_host,lv_tags,"
-	"origin,pool_lv_uuid,thin_id,transaction_id,lv_metadata_size,chunk_size,discards,zero,"
-	"lv_when_full,lv_profile";
+	"lv_name,lv_uuid,segtype,lv_size,lv_permissions,lv_skip_activation,lv_merging,lv_time,"
+	"lv_host,lv_tags,origin,pool_lv_uuid,thin_id,transaction_id,lv_metadata_size,chunk_size,"
+	"discards,zero,lv_when_full,lv_profile";
 
 /* A row of the report that is being read, and why it cannot be. */
 struct row {
@@ -206,6 +206,7 @@ static void read_lv(struct row *row, struct te_lvm_lv *lv)
 	lv->sectors = get_number(row, "lv_size", MAX_SECTORS);
 	get_permissions(row, &lv->read_only);
 	lv->skip_activation = get_flag(row, "lv_skip_activation");
+	lv->merging = get_flag(row, "lv_merging");
 	lv->created = get_number(row, "lv_time", INT64_MAX);
 	lv->host = get_string(row, "lv_host");
 	get_tags(row, "lv_tags", &lv->tags);

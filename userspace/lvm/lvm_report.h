@@ -37,6 +37,7 @@ struct te_lvm_lv {
 	u64 sectors;
 	bool read_only;
 	bool skip_activation;
+	bool merging;			/* its origin becomes this snapshot when next activated */
 	u64 created;			/* seconds since 1970 */
 	char *host;			/* where */
 	struct te_lvm_strings tags;
