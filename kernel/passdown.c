@@ -125,35 +125,49 @@ static u64 most_stripes(struct te_passdown *passdown)
 	return max(1u, min(most, PASS_SECTORS) / stripe);
 }
 
-int te_passdown_run(struct te_passdown *passdown, u64 from, u64 end, u64 budget)
+/* What may keep the next run from going down. */
+static int may_pass(struct te_passdown *passdown)
+{
+	if (READ_ONCE(passdown->stopped))
+		return -EAGAIN;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return most_stripes(passdown) ? 0 : -EOPNOTSUPP;
+}
+
+/* Those of [from, end), until *budget is spent; under pass_lock.  Sends, and does not wait. */
+static int pass_down(struct te_passdown *passdown, u64 from, u64 end, u64 *budget)
 {
 	struct te_stripes run;
-	u64 most;
 	int r = 0;
 
-	if (mutex_lock_killable(&passdown->pass_lock))
-		return -EINTR;
-	while (budget) {
-		if (READ_ONCE(passdown->stopped))
-			r = -EAGAIN;
-		else if (fatal_signal_pending(current))
-			r = -EINTR;
-		if (r)
-			break;
-		most = most_stripes(passdown);
-		if (!most) {
-			r = -EOPNOTSUPP;
-			break;
-		}
-		if (!te_units_take(&passdown->units, from, end, min(most, budget), &run))
+	while (*budget) {
+		r = may_pass(passdown);
+		if (r || !te_units_take(&passdown->units, from, end,
+					min(most_stripes(passdown), *budget), &run))
 			break;
 		if (bdev_max_discard_sectors(passdown->bdev))
 			discard(passdown, &run);
 		else
 			fill_with_zeros(passdown, &run);
 		from = run.first + run.nr;
-		budget -= run.nr;
+		passdown->next = from;
+		*budget -= run.nr;
 	}
+	return r;
+}
+
+int te_passdown_flush(struct te_passdown *passdown, u64 budget)
+{
+	u64 begin;
+	int r;
+
+	if (mutex_lock_killable(&passdown->pass_lock))
+		return -EINTR;
+	begin = passdown->next;
+	r = pass_down(passdown, begin, U64_MAX, &budget);
+	if (!r)
+		r = pass_down(passdown, 0, begin, &budget);
 	wait_for_passes(passdown, 0);
 	mutex_unlock(&passdown->pass_lock);
 	return r;
@@ -182,6 +196,7 @@ static void pass_touched(struct work_struct *work)
 						 auto_work);
 	s64 errors = atomic64_read(&passdown->errors);
 	struct te_stripes touched;
+	u64 budget = U64_MAX;
 	int r;
 
 	spin_lock_irq(&passdown->touched_lock);
@@ -189,7 +204,10 @@ static void pass_touched(struct work_struct *work)
 	passdown->touched.nr = 0;
 	spin_unlock_irq(&passdown->touched_lock);
 
-	r = te_passdown_run(passdown, touched.first, touched.first + touched.nr, U64_MAX);
+	mutex_lock(&passdown->pass_lock);
+	r = pass_down(passdown, touched.first, touched.first + touched.nr, &budget);
+	wait_for_passes(passdown, 0);
+	mutex_unlock(&passdown->pass_lock);
 	if (r == -EAGAIN || (!r && atomic64_read(&passdown->errors) == errors))
 		return;
 	/* The device may take them another time. */

@@ -48,6 +48,7 @@ struct te_passdown {
 	bool stopped;			/* suspended */
 
 	struct mutex pass_lock;		/* one walk over the due stripes at a time */
+	u64 next;			/* stripe: there the next flush begins */
 	spinlock_t passes_lock;
 	unsigned int in_flight;		/* passes */
 	wait_queue_head_t settled;	/* one fewer is in flight */
@@ -89,10 +90,10 @@ void te_passdown_start(struct te_passdown *passdown, const struct dm_target *ti,
 void te_passdown_touch(struct te_passdown *passdown, const struct te_stripes *stripes);
 
 /*
- * Passes due stripes of [from, end) down, up to `budget` of them, and waits for
- * them; what fails is counted, and stays due.  -EOPNOTSUPP: the device takes none;
- * -EAGAIN: suspended; -EINTR: by a fatal signal.
+ * Passes due stripes down, up to `budget` of them, and waits for them: from where the
+ * last flush ended, once around.  What fails is counted, and stays due.  -EOPNOTSUPP: the
+ * device takes none; -EAGAIN: suspended; -EINTR: by a fatal signal.
  */
-int te_passdown_run(struct te_passdown *passdown, u64 from, u64 end, u64 budget);
+int te_passdown_flush(struct te_passdown *passdown, u64 budget);
 
 #endif

@@ -9,20 +9,29 @@
 
 #define MAX_UNITS	(1ULL << 34)	/* 1 PiB of 64 KiB */
 
-/* Neighbours in a word may belong to stripes under other locks: hence atomic. */
-static bool get(const unsigned long *map, u64 unit)
+/* Units of one word of a map. */
+struct part {
+	u64 word;
+	unsigned long bits;
+};
+
+/* The first part of [*from, to), which then begins behind it.  False: it was empty. */
+static bool next_part(u64 *from, u64 to, struct part *part)
 {
-	return test_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
+	u32 first = *from % BITS_PER_LONG;
+	u32 nr = min_t(u64, BITS_PER_LONG - first, to - *from);
+
+	if (*from >= to)
+		return false;
+	part->word = *from / BITS_PER_LONG;
+	part->bits = GENMASK(first + nr - 1, first);
+	*from += nr;
+	return true;
 }
 
-static void set(unsigned long *map, u64 unit)
+static unsigned long get(const atomic_long_t *map, const struct part *part)
 {
-	set_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
-}
-
-static void clear(unsigned long *map, u64 unit)
-{
-	clear_bit(unit % BITS_PER_LONG, map + unit / BITS_PER_LONG);
+	return atomic_long_read(map + part->word) & part->bits;
 }
 
 static u64 nr_units(const struct te_units *units)
@@ -32,7 +41,7 @@ static u64 nr_units(const struct te_units *units)
 
 static size_t map_bytes(const struct te_units *units)
 {
-	return DIV_ROUND_UP_ULL(nr_units(units), BITS_PER_LONG) * sizeof(unsigned long);
+	return DIV_ROUND_UP_ULL(nr_units(units), BITS_PER_LONG) * sizeof(atomic_long_t);
 }
 
 static spinlock_t *lock_of(struct te_units *units, u64 stripe)
@@ -58,6 +67,9 @@ int te_units_init(struct te_units *units, sector_t origin, sector_t start, secto
 		spin_lock_init(&units->locks[i]);
 	spin_lock_init(&units->waiting_lock);
 	bio_list_init(&units->waiting);
+	atomic64_set(&units->nr_free, 0);
+	atomic64_set(&units->nr_trimmed, 0);
+	atomic64_set(&units->nr_due, 0);
 	if (nr_units(units) > MAX_UNITS)
 		return -EFBIG;
 
@@ -80,6 +92,9 @@ void te_units_forget(struct te_units *units)
 {
 	memset(units->free, 0, map_bytes(units));
 	memset(units->trimmed, 0, map_bytes(units));
+	atomic64_set(&units->nr_free, 0);
+	atomic64_set(&units->nr_trimmed, 0);
+	atomic64_set(&units->nr_due, 0);
 	if (units->written)
 		te_units_shut(units);
 }
@@ -103,23 +118,82 @@ static void units_in(const struct te_units *units, sector_t sector, sector_t sec
 	*to = min(*to, nr_units(units));
 }
 
-/* Units of one stripe.  False when they are busy. */
-static bool use(struct te_units *units, u64 from, u64 to)
+/* Neither in use nor busy, each of them, and one free. */
+static bool is_due(const struct te_units *units, u64 stripe)
 {
-	unsigned long *written = READ_ONCE(units->written);
-	u64 unit;
+	u64 from = stripe * units->per_stripe, to = from + units->per_stripe;
+	unsigned long free = 0;
+	struct part part;
 
-	/* All units of a stripe are busy or none is. */
-	if (get(units->free, from) && get(units->trimmed, from))
-		return false;
-	for (unit = from; unit < to; unit++) {
-		if (get(units->free, unit))
-			clear(units->free, unit);
-		if (get(units->trimmed, unit))
-			clear(units->trimmed, unit);
-		if (written && !get(written, unit))
-			set(written, unit);
+	while (next_part(&from, to, &part)) {
+		unsigned long its_free = get(units->free, &part);
+
+		if ((its_free ^ get(units->trimmed, &part)) != part.bits)
+			return false;
+		free |= its_free;
 	}
+	return free != 0;
+}
+
+/* Sets or clears units of one stripe, and gives back how many have changed. */
+static u32 set(atomic_long_t *map, u64 from, u64 to)
+{
+	unsigned long changes;
+	struct part part;
+	u32 nr = 0;
+
+	while (next_part(&from, to, &part)) {
+		changes = part.bits & ~get(map, &part);
+		if (changes)
+			atomic_long_or(changes, map + part.word);
+		nr += hweight_long(changes);
+	}
+	return nr;
+}
+
+static u32 clear(atomic_long_t *map, u64 from, u64 to)
+{
+	unsigned long changes;
+	struct part part;
+	u32 nr = 0;
+
+	while (next_part(&from, to, &part)) {
+		changes = get(map, &part);
+		if (changes)
+			atomic_long_andnot(changes, map + part.word);
+		nr += hweight_long(changes);
+	}
+	return nr;
+}
+
+/* Most writes change nothing, and leave it to the processors that do. */
+static void count(atomic64_t *counter, s64 by)
+{
+	if (by)
+		atomic64_add(by, counter);
+}
+
+/* All units of a stripe are busy or none is. */
+static bool is_busy(const struct te_units *units, u64 unit)
+{
+	struct part part;
+
+	next_part(&unit, unit + 1, &part);
+	return get(units->free, &part) && get(units->trimmed, &part);
+}
+
+/* Units of one stripe.  False when they are busy. */
+static bool use(struct te_units *units, u64 stripe, u64 from, u64 to)
+{
+	atomic_long_t *written = READ_ONCE(units->written);
+
+	if (is_busy(units, from))
+		return false;
+	if (written)
+		set(written, from, to);
+	count(&units->nr_due, -(s64)is_due(units, stripe));
+	count(&units->nr_free, -(s64)clear(units->free, from, to));
+	count(&units->nr_trimmed, -(s64)clear(units->trimmed, from, to));
 	return true;
 }
 
@@ -144,7 +218,7 @@ bool te_units_write(struct te_units *units, struct bio *bio)
 		part_end = min(to, (stripe + 1) * units->per_stripe);
 
 		spin_lock_irqsave(lock_of(units, stripe), flags);
-		ready = use(units, from, part_end);
+		ready = use(units, stripe, from, part_end);
 		if (!ready)
 			wait_for_pass(units, bio);
 		spin_unlock_irqrestore(lock_of(units, stripe), flags);
@@ -153,17 +227,26 @@ bool te_units_write(struct te_units *units, struct bio *bio)
 }
 
 /* Units of one stripe. */
-static void set_free(struct te_units *units, u64 from, u64 to, u64 *guarded)
+static void set_free(struct te_units *units, u64 stripe, u64 from, u64 to, u64 *guarded)
 {
-	const unsigned long *written = READ_ONCE(units->written);
+	const atomic_long_t *written = READ_ONCE(units->written);
 	bool shut = READ_ONCE(units->shut);
+	struct part part;
+	u32 nr = 0;
 
-	for (; from < to; from++) {
-		if (shut || (written && get(written, from)))
-			++*guarded;
-		else if (!get(units->trimmed, from) && !get(units->free, from))
-			set(units->free, from);
+	while (next_part(&from, to, &part)) {
+		unsigned long kept = shut ? part.bits : written ? get(written, &part) : 0;
+		unsigned long fresh = part.bits & ~kept & ~get(units->trimmed, &part) &
+				      ~get(units->free, &part);
+
+		*guarded += hweight_long(kept);
+		nr += hweight_long(fresh);
+		if (fresh)
+			atomic_long_or(fresh, units->free + part.word);
 	}
+	count(&units->nr_free, nr);
+	/* Before, one of them was in use. */
+	count(&units->nr_due, nr && is_due(units, stripe));
 }
 
 void te_units_discard(struct te_units *units, sector_t sector, sector_t sectors, u64 *guarded,
@@ -182,39 +265,24 @@ void te_units_discard(struct te_units *units, sector_t sector, sector_t sectors,
 		part_end = min(to, (stripe + 1) * units->per_stripe);
 
 		spin_lock_irqsave(lock_of(units, stripe), flags);
-		set_free(units, from, part_end, guarded);
+		set_free(units, stripe, from, part_end, guarded);
 		spin_unlock_irqrestore(lock_of(units, stripe), flags);
 		stripes->nr = stripe + 1 - stripes->first;
 	}
 }
 
-/* Neither in use nor busy, each of them, and one free. */
-static bool is_due(const struct te_units *units, u64 stripe)
-{
-	u64 unit = stripe * units->per_stripe, end = unit + units->per_stripe;
-	bool any = false;
-
-	for (; unit < end; unit++) {
-		bool is_free = get(units->free, unit);
-
-		if (is_free == get(units->trimmed, unit))
-			return false;
-		any |= is_free;
-	}
-	return any;
-}
-
 static bool take(struct te_units *units, u64 stripe)
 {
-	u64 unit = stripe * units->per_stripe, end = unit + units->per_stripe;
+	u64 from = stripe * units->per_stripe, to = from + units->per_stripe;
 	unsigned long flags;
 	bool due;
 
 	spin_lock_irqsave(lock_of(units, stripe), flags);
 	due = is_due(units, stripe);
-	for (; due && unit < end; unit++) {
-		set(units->free, unit);
-		set(units->trimmed, unit);
+	if (due) {
+		count(&units->nr_free, set(units->free, from, to));
+		count(&units->nr_trimmed, (s64)set(units->trimmed, from, to) - units->per_stripe);
+		count(&units->nr_due, -1);
 	}
 	spin_unlock_irqrestore(lock_of(units, stripe), flags);
 	return due;
@@ -225,13 +293,13 @@ static u64 next_candidate(const struct te_units *units, u64 stripe, u64 end)
 {
 	u64 unit = stripe * units->per_stripe, end_unit = end * units->per_stripe;
 	u64 word = unit / BITS_PER_LONG;
-	unsigned long bits = units->free[word] & ~0UL << unit % BITS_PER_LONG;
+	unsigned long bits = atomic_long_read(units->free + word) & ~0UL << unit % BITS_PER_LONG;
 
 	while (!bits) {
 		word++;
 		if (word * BITS_PER_LONG >= end_unit)
 			return end;
-		bits = units->free[word];
+		bits = atomic_long_read(units->free + word);
 	}
 	return min(end, div_u64(word * BITS_PER_LONG + __ffs(bits), units->per_stripe));
 }
@@ -254,17 +322,29 @@ bool te_units_take(struct te_units *units, u64 from, u64 end, u64 most, struct t
 	return false;
 }
 
+/* All its units are busy, and so counted as free. */
+static void end_pass(struct te_units *units, u64 stripe, bool trimmed)
+{
+	u64 from = stripe * units->per_stripe, to = from + units->per_stripe;
+
+	if (trimmed) {
+		count(&units->nr_free, -(s64)clear(units->free, from, to));
+		count(&units->nr_trimmed, units->per_stripe);
+	} else {
+		clear(units->trimmed, from, to);
+		count(&units->nr_due, 1);
+	}
+}
+
 void te_units_done(struct te_units *units, const struct te_stripes *run, bool trimmed,
 		   struct bio_list *again)
 {
-	unsigned long *gone = trimmed ? units->free : units->trimmed;
 	unsigned long flags;
-	u64 i, unit;
+	u64 i;
 
 	for (i = run->first; i < run->first + run->nr; i++) {
 		spin_lock_irqsave(lock_of(units, i), flags);
-		for (unit = i * units->per_stripe; unit < (i + 1) * units->per_stripe; unit++)
-			clear(gone, unit);
+		end_pass(units, i, trimmed);
 		spin_unlock_irqrestore(lock_of(units, i), flags);
 	}
 	/* Who saw a unit busy is on the list by now: he got there under its lock. */
@@ -287,7 +367,7 @@ static void let_all_pass(struct te_units *units)
 
 static int begin_guard(struct te_units *units)
 {
-	unsigned long *written;
+	atomic_long_t *written;
 	unsigned int noio;
 
 	if (te_units_guarded(units))
@@ -305,7 +385,7 @@ static int begin_guard(struct te_units *units)
 
 static int end_guard(struct te_units *units)
 {
-	unsigned long *written = units->written;
+	atomic_long_t *written = units->written;
 
 	if (!te_units_guarded(units))
 		return -ENOENT;
@@ -350,23 +430,4 @@ int te_units_discard_guarded(struct te_units *units, sector_t sector, sector_t s
 	}
 	mutex_unlock(&units->guard_lock);
 	return r;
-}
-
-void te_units_sum(struct te_units *units, struct te_units_sums *sums)
-{
-	u64 word, stripe, words = map_bytes(units) / sizeof(long);
-
-	*sums = (struct te_units_sums) { .free = 0 };
-	for (word = 0; word < words; word++) {
-		sums->free += hweight_long(units->free[word]);
-		sums->trimmed += hweight_long(units->trimmed[word] & ~units->free[word]);
-		if (!(word % 4096))
-			cond_resched();
-	}
-	for (stripe = 0; stripe < units->nr_stripes; stripe++) {
-		stripe = next_candidate(units, stripe, units->nr_stripes);
-		if (stripe < units->nr_stripes && is_due(units, stripe))
-			sums->due++;
-		cond_resched();
-	}
 }

@@ -28,11 +28,15 @@
  * What does not belong to a whole stripe, at both ends, has no units: its
  * discards are forgotten.
  *
+ * How many units and stripes there are of each kind is counted as they change, so that
+ * who asks never waits for terabytes of bits.
+ *
  * Cost: two bits a unit, and a third while the guard is on.
  */
 #ifndef TE_PASSDOWN_UNITS_H
 #define TE_PASSDOWN_UNITS_H
 
+#include <linux/atomic.h>
 #include <linux/bio.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -46,13 +50,18 @@ struct te_units {
 	u32 per_stripe;			/* units */
 	u64 nr_stripes;
 
-	unsigned long *free;
-	unsigned long *trimmed;
-	unsigned long *written;		/* since the guard began; NULL: no guard */
+	/* Neighbours in a word may belong to stripes under other locks: hence atomic. */
+	atomic_long_t *free;
+	atomic_long_t *trimmed;
+	atomic_long_t *written;		/* since the guard began; NULL: no guard */
 	bool shut;			/* a guard, and all may have been written */
 	struct mutex guard_lock;	/* of who begins and ends it, or counts on it */
 
 	spinlock_t locks[TE_UNIT_LOCKS];	/* of a stripe: its number modulo this */
+
+	atomic64_t nr_free;		/* units, those being passed down too */
+	atomic64_t nr_trimmed;		/* units */
+	atomic64_t nr_due;		/* stripes */
 
 	spinlock_t waiting_lock;	/* inside a stripe's */
 	struct bio_list waiting;	/* writes that found their stripe busy */
@@ -62,12 +71,6 @@ struct te_units {
 struct te_stripes {
 	u64 first;
 	u64 nr;
-};
-
-struct te_units_sums {
-	u64 free;			/* units, those being passed down too */
-	u64 trimmed;
-	u64 due;			/* stripes */
 };
 
 /*
@@ -129,8 +132,5 @@ static inline bool te_units_guarded(const struct te_units *units)
 int te_units_guard_begin(struct te_units *units);
 /* -ENOENT: it is not on. */
 int te_units_guard_end(struct te_units *units);
-
-/* Counts bit by bit; may sleep. */
-void te_units_sum(struct te_units *units, struct te_units_sums *sums);
 
 #endif

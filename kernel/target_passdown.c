@@ -245,15 +245,14 @@ static void passdown_status(struct dm_target *ti, status_type_t type, unsigned i
 	struct target *target = ti->private;
 	struct te_passdown *passdown = target->passdown;
 	const struct te_units *units = &passdown->units;
-	struct te_units_sums sums;
 	unsigned int sz = 0;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		te_units_sum(&passdown->units, &sums);
-		DMEMIT("%u %u %llu %llu %llu %lld %lld %lld %lld %lld %s %s %s",
-		       units->unit_sectors, te_units_stripe_sectors(units), sums.free,
-		       sums.trimmed, sums.due, atomic64_read(&passdown->passed),
+		DMEMIT("%u %u %lld %lld %lld %lld %lld %lld %lld %lld %s %s %s",
+		       units->unit_sectors, te_units_stripe_sectors(units),
+		       atomic64_read(&units->nr_free), atomic64_read(&units->nr_trimmed),
+		       atomic64_read(&units->nr_due), atomic64_read(&passdown->passed),
 		       atomic64_read(&passdown->discards), atomic64_read(&passdown->guarded),
 		       atomic64_read(&passdown->waited), atomic64_read(&passdown->errors),
 		       target->auto_pass ? "auto" : "held", te_units_guarded(units) ? "guarded" : "-",
@@ -287,19 +286,17 @@ static int flush(struct te_passdown *passdown, unsigned int argc, char **argv, c
 {
 	s64 passed = atomic64_read(&passdown->passed), errors = atomic64_read(&passdown->errors);
 	unsigned long long most = U64_MAX;
-	struct te_units_sums sums;
 	unsigned int sz = 0;
 	char dummy;
 	int r;
 
 	if (argc > 1 && (sscanf(argv[1], "%llu%c", &most, &dummy) != 1 || !most))
 		return -EINVAL;
-	r = te_passdown_run(passdown, 0, U64_MAX, most);
+	r = te_passdown_flush(passdown, most);
 	if (r)
 		return r;
-	te_units_sum(&passdown->units, &sums);
-	DMEMIT("%lld %llu %lld", atomic64_read(&passdown->passed) - passed, sums.due,
-	       atomic64_read(&passdown->errors) - errors);
+	DMEMIT("%lld %lld %lld", atomic64_read(&passdown->passed) - passed,
+	       atomic64_read(&passdown->units.nr_due), atomic64_read(&passdown->errors) - errors);
 	return 1;
 }
 

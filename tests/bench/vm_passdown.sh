@@ -235,6 +235,31 @@ memory_is_two_bits_a_unit() {
 	deactivate p huge
 }
 
+# flush_time SECTORS: of 20 flushes of one stripe, on a device as large, in microseconds.
+flush_time() {
+	local begin end i
+	dmsetup create huge --table "0 $1 zero"
+	later dmsetup remove --retry huge
+	passdown p /dev/mapper/huge stripe 384
+	blkdiscard /dev/mapper/p
+	begin=$(now_us)
+	for ((i = 0; i < 20; i++)); do
+		dmsetup message p 0 flush 1 >"$TE_TMP/flushed"
+	done
+	end=$(now_us)
+	deactivate p huge
+	echo $((end - begin))
+}
+now_us() { echo "${EPOCHREALTIME/./}"; }
+
+a_flush_is_as_quick_on_a_large_device() {
+	local small large
+	small=$(flush_time $((1 << 21)))
+	large=$(flush_time $((1 << 31)))
+	result 'passdown: a stripe flushed, 1 TiB against 1 GiB' "$(divide "$large" "$small")" \
+		%.2f '<=' 1.5
+}
+
 members=$(slow_disks)
 [ -n "$members" ] || skip_all "there are no slow disks: TE_DISK_RATE of tests/qemu/run"
 trap 'sed "s/^/# /" "$TE_TMP/results" 2>/dev/null; te_end' EXIT
@@ -243,4 +268,5 @@ run_tests \
 	what_a_write_costs_the_processor \
 	a_file_system_is_trimmed_at_once \
 	all_whole_stripes_come_back \
-	memory_is_two_bits_a_unit
+	memory_is_two_bits_a_unit \
+	a_flush_is_as_quick_on_a_large_device

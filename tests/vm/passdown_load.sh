@@ -30,6 +30,22 @@ churn() { # churn ROUND
 	message t delete 11
 }
 
+# Of p, with nobody on it: so what is counted as things change is what there is.
+all_can_be_freed() {
+	local units
+	units=$(($(size_of /dev/mapper/p) / 384 * 3))
+	blkdiscard /dev/mapper/p
+	dmsetup message p 0 flush >"$TE_TMP/flushed"
+	is p free 0
+	is p due 0
+	is p trimmed $units
+	fill /dev/mapper/p 1 0 1024
+	is p trimmed $((units - 16))
+	discard /dev/mapper/p 0 1024
+	dmsetup message p 0 flush >"$TE_TMP/flushed"
+	is p trimmed $units
+}
+
 volumes_stay_right_under_load() { # volumes_stay_right_under_load [FEATURE...]
 	local md metadata round sync
 	mapfile -t members < <(scsi_disks 4 64)
@@ -52,8 +68,10 @@ volumes_stay_right_under_load() { # volumes_stay_right_under_load [FEATURE...]
 	[ "$(status p passed)" -ge 10 ]
 	is p errors 0
 	end_load
-	deactivate v0 v1 t p slow
+	deactivate v0 v1 t
 	thin_check "$metadata"
+	all_can_be_freed
+	deactivate p slow
 	echo check >"$sync/sync_action"
 	mdadm --wait "$md" || true
 	[ "$(cat "$sync/mismatch_cnt")" -eq 0 ]
