@@ -96,11 +96,53 @@ static void discard(struct te_passdown *passdown, const struct te_stripes *run)
 	submit_bio_noacct(bio);
 }
 
+/* A bio of zeros, of all these sectors or as many as fit in. */
+static struct bio *zeros(struct te_passdown *passdown, sector_t sector, sector_t sectors)
+{
+	unsigned int nr = min_t(sector_t, DIV_ROUND_UP(sectors, PAGE_SECTORS), BIO_MAX_VECS);
+	struct bio *bio = bio_alloc_bioset(passdown->bdev, nr, REQ_OP_WRITE, GFP_NOIO,
+					   &passdown->zero_bios);
+
+	bio->bi_iter.bi_sector = sector;
+	while (nr-- && sectors) {
+		unsigned int some = min_t(sector_t, sectors, PAGE_SECTORS);
+
+		__bio_add_page(bio, ZERO_PAGE(0), some << SECTOR_SHIFT, 0);
+		sectors -= some;
+	}
+	return bio;
+}
+
+/*
+ * By bios of our own: writes that wait for this pass may have all those of the block
+ * layer.  As one plugged chain, since md must see whole stripes.
+ */
+static int write_zeros(struct te_passdown *passdown, sector_t sector, sector_t sectors)
+{
+	struct bio *bio = NULL, *next;
+	struct blk_plug plug;
+	int r;
+
+	blk_start_plug(&plug);
+	while (sectors) {
+		next = zeros(passdown, sector, sectors);
+		sector += bio_sectors(next);
+		sectors -= bio_sectors(next);
+		if (bio) {
+			bio_chain(bio, next);
+			submit_bio_noacct(bio);
+		}
+		bio = next;
+	}
+	r = submit_bio_wait(bio);
+	bio_put(bio);
+	blk_finish_plug(&plug);
+	return r;
+}
+
 static void fill_with_zeros(struct te_passdown *passdown, const struct te_stripes *run)
 {
-	int r = blkdev_issue_zeroout(passdown->bdev, run_sector(passdown, run),
-				     run_sectors(passdown, run), GFP_NOIO,
-				     BLKDEV_ZERO_NOUNMAP);
+	int r = write_zeros(passdown, run_sector(passdown, run), run_sectors(passdown, run));
 
 	end_pass(passdown, run, !r);
 }
@@ -239,6 +281,7 @@ static void free_passdown(struct te_passdown *passdown)
 	cancel_delayed_work_sync(&passdown->auto_work);
 	if (passdown->again_wq)
 		destroy_workqueue(passdown->again_wq);
+	bioset_exit(&passdown->zero_bios);
 	bioset_exit(&passdown->bios);
 	te_units_exit(&passdown->units);
 	kfree(passdown);
@@ -316,6 +359,9 @@ static struct te_passdown *new_passdown(struct dm_target *ti, struct block_devic
 		return ERR_PTR(r);
 	}
 	r = bioset_init(&passdown->bios, MAX_PASSES, offsetof(struct pass, bio), 0);
+	/* Of a chain: one that is being filled, and the one before. */
+	if (!r)
+		r = bioset_init(&passdown->zero_bios, 2, 0, BIOSET_NEED_BVECS);
 	if (r) {
 		ti->error = "Cannot allocate bios";
 		goto bad;

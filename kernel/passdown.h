@@ -38,7 +38,7 @@ struct te_passdown {
 	sector_t begin, start, len;
 
 	struct te_units units;
-	struct bio_set bios;
+	struct bio_set bios, zero_bios;
 
 	/* Of the table that is live; under pass_lock. */
 	const struct dm_target *live;
