@@ -25,6 +25,11 @@ static int check_target(void)
 	return -ENOENT;
 }
 
+static void wait_a_moment(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000000 / TRIES_A_SECOND }, NULL);
+}
+
 /* "/dev/md/data" becomes "data-passdown". */
 static int choose_name(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES])
 {
@@ -263,8 +268,7 @@ static void start_all(struct starting *starting, unsigned int tries)
 			missing = missing || !kept->settled;
 		}
 		if (missing)
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000000 / TRIES_A_SECOND },
-				  NULL);
+			wait_a_moment();
 	} while (missing && tries--);
 }
 
@@ -287,7 +291,20 @@ int te_shim_start(const char *name, unsigned int wait_seconds, size_t *nr)
 	return err ? err : starting.err;
 }
 
-static int remove_device(const struct te_shim *shim)
+/* udev looks for a moment at what was just closed. */
+static bool stays_in_use(struct te_shim *shim)
+{
+	int tries;
+
+	for (tries = TRIES_A_SECOND; shim->dm.open_count > 0 && tries; tries--) {
+		wait_a_moment();
+		if (te_shim_refresh(shim))
+			break;
+	}
+	return shim->dm.open_count > 0;
+}
+
+static int remove_device(struct te_shim *shim)
 {
 	int err;
 
@@ -296,7 +313,7 @@ static int remove_device(const struct te_shim *shim)
 			 shim->dm.name, shim->dm.name);
 		return -EPERM;
 	}
-	if (shim->dm.open_count > 0) {
+	if (stays_in_use(shim)) {
 		te_error("%s is in use: deactivate what lies on it first (see `lsblk /dev/mapper/%s`)",
 			 shim->dm.name, shim->dm.name);
 		return -EBUSY;
