@@ -39,7 +39,8 @@ report() { jq -e "$1" "$TE_TMP/report"; }
 # Of metadata that is read MS late, so that the walk takes its time.
 slow_reads() { # slow_reads MS
 	dmsetup suspend --noflush slow
-	dmsetup reload slow --table "0 $(size_of /dev/mapper/slow) delay $metadata 0 $1"
+	dmsetup reload slow --table \
+		"0 $(size_of /dev/mapper/slow) delay $metadata 0 $1 $metadata 0 0"
 	dmsetup resume slow
 }
 slow_metadata() {

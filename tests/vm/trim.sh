@@ -86,7 +86,7 @@ what_is_written_meanwhile_stays() {
 	fill /dev/mapper/v1 2
 	deactivate v1
 	message t delete 1
-	slow_reads 100
+	slow_reads $((100 * ${TE_SLOW:-1}))
 	thinexport trim --json t >"$TE_TMP/report" &
 	trim=$!
 	wait_for 20 is p guard guarded >/dev/null
