@@ -15,9 +15,9 @@ needs_target thin-pool
 needs_module
 
 # A pool t on p, of which half of 48 MiB is a deleted volume's.
-half_free() {
-	metadata=$(disk 8)
-	pool t "$metadata" /dev/mapper/p
+half_free() { # half_free [DATA [METADATA]]
+	[ $# -gt 1 ] || metadata=$(disk 8)
+	pool t "${2:-$metadata}" "${1:-/dev/mapper/p}"
 	volume t 0 24 v0
 	volume t 1 24 v1
 	fill /dev/mapper/v0 1
@@ -90,6 +90,43 @@ all_are_trimmed_that_can_be() {
 	deactivate p q
 	thinexport trim --all 2>&1 | grep 'no active pool lies on a passdown'
 }
+
+# Whether a passdown is below is not known of any of these: too many maps, a failed pool.
+of_all_those_that_cannot_be_looked_at_are_told() {
+	local below=/dev/mapper/q layer bad
+	passdown p "$(disk 80)"
+	passdown q "$(disk 16)"
+	dmsetup create lower --table "0 131072 linear /dev/mapper/p 0"
+	later dmsetup remove --retry lower
+	half_free /dev/mapper/lower
+	for layer in {1..18}; do
+		dmsetup create layer$layer --table "0 $(size_of $below) linear $below 0"
+		later dmsetup remove --retry layer$layer
+		below=/dev/mapper/layer$layer
+	done
+	pool a "$(disk 8)" $below
+	bad=$(disk 8)
+	dmsetup create bad --table "0 $(size_of "$bad") linear $bad 0"
+	later dmsetup remove --retry bad
+	dmsetup create other --table "0 32768 linear /dev/mapper/p 131072"
+	later dmsetup remove --retry other
+	pool f /dev/mapper/bad /dev/mapper/other
+	dmsetup suspend --noflush bad
+	dmsetup reload bad --table "0 $(size_of "$bad") error"
+	dmsetup resume bad
+	# What it commits, or reads again to take it back, fails.
+	message f create_thin 0 || true
+	wait_for 10 has_failed f
+	fails thinexport trim --all --json >"$TE_TMP/report" 2>"$TE_TMP/said"
+	cat "$TE_TMP/said"
+	grep -q 'a: what its data lies on cannot be found out' "$TE_TMP/said"
+	grep -q 'f: the pool has failed' "$TE_TMP/said"
+	report '.pool == "t" and .done'
+	deactivate f other bad a layer{18..1}
+	end_half_free
+	deactivate lower p q
+}
+has_failed() { dmsetup status "$1" | grep -q ' Fail'; }
 
 nothing_is_discarded_when_blocks_are_lost() {
 	passdown p "$(disk 64)"
@@ -188,6 +225,7 @@ a_pool_moves_from_one_passdown_to_another() {
 run_tests \
 	no_more_a_second_goes_down_than_asked_for \
 	all_are_trimmed_that_can_be \
+	of_all_those_that_cannot_be_looked_at_are_told \
 	nothing_is_discarded_when_blocks_are_lost \
 	a_reshape_that_begins_meanwhile_ends_it \
 	a_pool_moves_from_one_passdown_to_another

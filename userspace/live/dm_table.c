@@ -56,14 +56,17 @@ static int visit(const struct dm_names *names,
 		 int (*each)(void *context, const struct te_dm_device *device), void *context)
 {
 	struct te_dm_device device;
-	int stop = 0;
+	int stop;
 
 	if (!names || !names->dev)
 		return 0;
 	for (;; names = (const void *)((const char *)names + names->next)) {
-		/* One that is gone since the list was made is none. */
-		if (!te_dm_find_number(major(names->dev), minor(names->dev), &device))
+		stop = te_dm_find_number(major(names->dev), minor(names->dev), &device);
+		if (!stop)
 			stop = each(context, &device);
+		else if (stop == -ENXIO)
+			/* One that is gone since the list was made is none. */
+			stop = 0;
 		if (stop || !names->next)
 			return stop;
 	}

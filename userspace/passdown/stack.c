@@ -132,6 +132,9 @@ int te_stack_read(const struct te_pool *pool, struct te_stack *stack)
 			     .sectors = pool->nr_data_blocks * pool->block_sectors };
 	int err;
 
+	/* It does not tell its blocks any more. */
+	if (pool->mode == TE_POOL_FAIL)
+		all.sectors = pool->sectors;
 	memset(stack, 0, sizeof(*stack));
 	err = descend(stack, &all);
 	if (err) {
