@@ -258,8 +258,15 @@ an_array_that_takes_no_discard_is_explained() {
 	fails_with 'takes no discard' thinexport passdown flush p
 	holds /dev/mapper/p 1 0 16384
 	pool t "$(disk 8)" /dev/mapper/p
-	thinexport trim --json t >"$TE_TMP/report"
-	jq -e '.passed_bytes == 0 and .due_bytes > 0 and .due_why == "no discard"' "$TE_TMP/report"
+	fails thinexport trim --json t >"$TE_TMP/report" 2>"$TE_TMP/said"
+	cat "$TE_TMP/said"
+	[ "$(wc -l <"$TE_TMP/said")" -eq 1 ]
+	grep -q 'takes no discard, .* only remembered: .*passdown status p' "$TE_TMP/said"
+	jq -e '.done == false and .passed_bytes == 0 and .due_bytes > 0
+		and .due_why == "no discard"' "$TE_TMP/report"
+	fails thinexport trim t >"$TE_TMP/shown"
+	grep 'due .*what is below takes no discard' "$TE_TMP/shown"
+	fails grep 'Ended early' "$TE_TMP/shown"
 	deactivate t
 	thinexport passdown remove p
 	thinexport passdown create --zero-fill "$md" p

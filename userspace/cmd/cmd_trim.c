@@ -28,9 +28,9 @@ static enum te_exit trim(const struct te_trim_options *options, bool json)
 	if (report.failed_passes)
 		te_error("%s: %llu discards failed below (see the kernel's log); what they were for is still due",
 			 report.pool, (unsigned long long)report.failed_passes);
-	if (te_listing_end() != TE_EXIT_DONE || err || report.failed_passes)
+	if (te_listing_end() != TE_EXIT_DONE || err)
 		return TE_EXIT_FAILED;
-	return TE_EXIT_DONE;
+	return options->dry || te_trim_is_done(&report) ? TE_EXIT_DONE : TE_EXIT_FAILED;
 }
 
 struct all {

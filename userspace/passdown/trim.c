@@ -120,9 +120,6 @@ static int check_shim(const struct te_shim *shim)
 			 shim->dm.name, array);
 		return -EBUSY;
 	}
-	if (shim->way == TE_SHIM_NONE)
-		te_warn("%s: what is below takes no discard, so what is free will only be remembered; `thinexport passdown status %s` tells of the ways out",
-			shim->dm.name, shim->dm.name);
 	return 0;
 }
 
@@ -500,7 +497,11 @@ static int finish_shim(struct trim *trim, const struct te_shim *before)
 		return -EIO;
 	report->passed += te_shim_stripe_bytes(&now, now.passed_stripes - before->passed_stripes);
 	report->due += te_shim_stripe_bytes(&now, now.due_stripes);
-	report->no_discard |= now.due_stripes && now.way == TE_SHIM_NONE;
+	if (now.due_stripes && now.way == TE_SHIM_NONE) {
+		te_error("%s: what is below takes no discard, so what is free is only remembered: `thinexport passdown status %s` tells of the ways out",
+			 now.dm.name, now.dm.name);
+		report->no_discard = true;
+	}
 	return err;
 }
 

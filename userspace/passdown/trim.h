@@ -76,13 +76,22 @@ struct te_trim_report {
 	u64 written;			/* of it left out: written meanwhile */
 	u64 passed;			/* taken by what is below */
 	u64 due;			/* whole stripes that could not be passed down */
-	bool no_discard;		/* of some of it: what is below takes none */
+	bool no_discard;		/* of some of it: what is below takes none; was told */
 	u64 failed_passes;
 	u64 window_us;
 	bool complete;			/* false: ended early, by an error that was told */
 };
 
-/* 0 or -errno after one sentence; what is in *report holds whatever happens. */
+/* All that could be given back was. */
+static inline bool te_trim_is_done(const struct te_trim_report *report)
+{
+	return report->complete && !report->no_discard && !report->failed_passes;
+}
+
+/*
+ * 0 or -errno after one sentence; what is in *report holds whatever happens.  Also with
+ * 0 something may not have gone down: no_discard, failed_passes.
+ */
 int te_trim(const struct te_trim_options *options, struct te_trim_report *report);
 
 #endif

@@ -46,7 +46,7 @@ void te_trim_json(const struct te_trim_report *report, bool dry)
 	struct json_object *object = json_object_new_object();
 
 	te_listing_text(object, "pool", report->pool);
-	json_object_object_add(object, "done", json_object_new_boolean(!dry && report->complete));
+	json_object_object_add(object, "done", json_object_new_boolean(!dry && te_trim_is_done(report)));
 	te_listing_number(object, "size_bytes", report->size);
 	te_listing_number(object, "used_bytes", report->used);
 	te_listing_number(object, "free_bytes", report->free);
