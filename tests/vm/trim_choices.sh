@@ -31,6 +31,36 @@ end_half_free() {
 	thin_check -q "$metadata"
 }
 
+# The same on half of p, and on its other half a pool u, 8 MiB of 32 in use.
+two_pools() { # two_pools [METADATA]
+	local other
+	passdown p "$(disk 96)" auto
+	dmsetup create lower --table "0 131072 linear /dev/mapper/p 0"
+	later dmsetup remove --retry lower
+	dmsetup create upper --table "0 65536 linear /dev/mapper/p 131072"
+	later dmsetup remove --retry upper
+	half_free /dev/mapper/lower "$@"
+	other=$(disk 8)
+	pool u "$other" /dev/mapper/upper
+	volume u 0 8 w
+	fill /dev/mapper/w 3
+}
+end_two_pools() {
+	end_half_free
+	holds /dev/mapper/w 3
+	deactivate w u upper lower
+}
+the_other_pool_is_trimmed() {
+	thinexport trim --json u | jq -e '.done and .passed_bytes > 23 * 1048576'
+}
+
+# trim_of_t RATE BEGUN: starts one that takes seconds for 40 MiB, until BEGUN succeeds.
+trim_of_t() {
+	thinexport trim --rate "$1" --json t >"$TE_TMP/report" 2>"$TE_TMP/said" &
+	trim=$!
+	wait_for 20 "$2" >/dev/null
+}
+
 # trim_takes MODE: what a trim of 4 MiB a second passes down in its time.
 trim_takes() {
 	local disk start free
@@ -59,6 +89,20 @@ no_more_a_second_goes_down_than_asked_for() {
 	trim_takes
 	trim_takes auto
 	fails_with 'takes bytes' thinexport trim --rate 0 t
+}
+
+a_look_at_another_pool_does_not_mind_a_trim_at_work() {
+	local trim
+	two_pools
+	trim_of_t 8M has_passed_some
+	thinexport trim -n --json u | jq -e '.free_bytes == 24 * 1048576'
+	is p guard guarded
+	wait $trim
+	report .done
+	nothing_is_left u
+	the_other_pool_is_trimmed
+	end_two_pools
+	deactivate p
 }
 
 # Three pools, one of them on no passdown and one that cannot be trimmed.
@@ -224,6 +268,7 @@ a_pool_moves_from_one_passdown_to_another() {
 
 run_tests \
 	no_more_a_second_goes_down_than_asked_for \
+	a_look_at_another_pool_does_not_mind_a_trim_at_work \
 	all_are_trimmed_that_can_be \
 	of_all_those_that_cannot_be_looked_at_are_told \
 	nothing_is_discarded_when_blocks_are_lost \

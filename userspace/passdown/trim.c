@@ -78,7 +78,8 @@ static int look_at_record(void *context, const struct te_run *run)
 		    !te_run_is_open_view(run);
 	size_t i, j;
 
-	for (i = 0; !same && i < run->nr_guards && te_run_same_boot(run); i++)
+	/* A look only leaves the passdowns to a trim of another pool that is at work. */
+	for (i = 0; !same && !trim->options->dry && i < run->nr_guards && te_run_same_boot(run); i++)
 		for (j = 0; j < trim->stack.nr_shims; j++)
 			same = same || !strcmp(run->guards[i].name, trim->stack.shims[j].dm.name);
 	if (!same)
