@@ -106,7 +106,7 @@ held_root() { # held_root POOL: block of its metadata snapshot, or -
 }
 
 # No device, no metadata snapshot, no suspension, no record, no mark of ours.
-nothing_is_left() { # nothing_is_left POOL
+nothing_is_left() { # nothing_is_left [POOL]: or outside of one that is not active
 	if dmsetup info -c --noheadings -o name,uuid | grep THINEXPORT-; then
 		echo "a device is left"
 		return 1
@@ -115,7 +115,7 @@ nothing_is_left() { # nothing_is_left POOL
 		echo "left suspended: $(suspended)"
 		return 1
 	fi
-	[ "$(held_root "$1")" = - ] || { echo "a metadata snapshot is left"; return 1; }
+	[ $# -eq 0 ] || [ "$(held_root "$1")" = - ] || { echo "a metadata snapshot is left"; return 1; }
 	if ls "$te_records" | grep .; then
 		echo "a record is left"
 		return 1

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # `thinexport trim` as it is asked for and where it must not go on: a rate, all pools,
-# metadata that has lost a block, another's guard, a reshape that begins meanwhile; and a
-# pool that moves from one passdown to another.
+# metadata that has lost a block, another's guard, a reshape that begins meanwhile, a pool
+# that is deactivated; and one that moves from one passdown to another.
 # timeout: 480
 # kernel: 6.1
 . "$(dirname "$0")/lib.sh"
@@ -90,6 +90,73 @@ no_more_a_second_goes_down_than_asked_for() {
 	trim_takes auto
 	fails_with 'takes bytes' thinexport trim --rate 0 t
 }
+
+# What is sent is free whatever becomes of the pool: all that is done there, the guard sees.
+it_ends_well_when_its_pool_is_deactivated_meanwhile() {
+	local trim
+	two_pools
+	trim_of_t 16M has_passed_some
+	deactivate v0 t
+	is p guard guarded
+	wait $trim || { cat "$TE_TMP/said"; return 1; }
+	[ ! -s "$TE_TMP/said" ]
+	report '.done and .sent_bytes == .free_bytes and .passed_bytes == .stripes_bytes'
+	is p guard -
+	nothing_is_left
+	the_other_pool_is_trimmed
+	pool_open t "$metadata" /dev/mapper/lower
+	activate t 0 24 v0
+	end_two_pools
+	deactivate p
+}
+
+killed_it_is_cleaned_up_without_its_pool() {
+	local trim
+	two_pools
+	trim_of_t 16M has_passed_some
+	kill -9 $trim
+	wait $trim || true
+	deactivate v0 t
+	is p guard guarded
+	fails_with 'earlier run .* was interrupted' thinexport trim u
+	thinexport cleanup -n | grep 'would end the guard of p'
+	thinexport cleanup t
+	is p guard -
+	nothing_is_left
+	the_other_pool_is_trimmed
+	pool_open t "$metadata" /dev/mapper/lower
+	activate t 0 24 v0
+	end_two_pools
+	deactivate p
+}
+
+# That is in the pool; the guard is not, and waits for nothing.
+killed_with_a_metadata_snapshot_it_is_cleaned_up_when_the_pool_is_there() {
+	local trim
+	slow_metadata
+	two_pools /dev/mapper/slow
+	slow_reads 100
+	trim_of_t 16M has_frozen_its_moment
+	kill -9 $trim
+	wait $trim || true
+	slow_reads 0
+	deactivate v0 t
+	is p guard guarded
+	fails_with 't is not active, .* metadata snapshot .* activate it' thinexport cleanup
+	is p guard -
+	is_recorded
+	the_other_pool_is_trimmed
+	pool_open t /dev/mapper/slow /dev/mapper/lower
+	fails_with 'earlier run .* was interrupted' thinexport trim t
+	thinexport cleanup t
+	nothing_is_left t
+	activate t 0 24 v0
+	metadata=/dev/mapper/slow
+	end_two_pools
+	deactivate slow p
+}
+
+has_frozen_its_moment() { grep -qs '^phase held' $te_records/t.*.record; }
 
 a_look_at_another_pool_does_not_mind_a_trim_at_work() {
 	local trim
@@ -268,6 +335,9 @@ a_pool_moves_from_one_passdown_to_another() {
 
 run_tests \
 	no_more_a_second_goes_down_than_asked_for \
+	it_ends_well_when_its_pool_is_deactivated_meanwhile \
+	killed_it_is_cleaned_up_without_its_pool \
+	killed_with_a_metadata_snapshot_it_is_cleaned_up_when_the_pool_is_there \
 	a_look_at_another_pool_does_not_mind_a_trim_at_work \
 	all_are_trimmed_that_can_be \
 	of_all_those_that_cannot_be_looked_at_are_told \

@@ -17,6 +17,7 @@ struct undoing {
 	struct te_pool pool;
 	int err;			/* the first failure */
 	bool left;			/* something that may be the run's */
+	bool guard_left;
 };
 
 static void failed(struct undoing *at, int err)
@@ -125,19 +126,31 @@ static void remove_devices(struct undoing *at)
 	}
 }
 
-static void end_guard(struct undoing *at, const struct te_run_guard *guard)
+/* 1: it is on; 0: it is not, or its device is gone or another's now; or -errno. */
+static int find_guard(const struct te_run_guard *guard, struct te_shim *shim)
 {
 	struct te_dm_device device;
-	struct te_shim shim;
-	int err;
+	int is = te_dm_find_number(guard->major, guard->minor, &device);
 
-	if (te_dm_find_number(guard->major, guard->minor, &device) ||
-	    strcmp(device.name, guard->name) || te_shim_read(&device, &shim) <= 0 ||
-	    !shim.guarded || !act(at, "end the guard of %s", device.name))
+	if (!is)
+		is = strcmp(device.name, guard->name) ? -ENXIO : te_shim_read(&device, shim);
+	if (is > 0)
+		return shim->guarded;
+	return is == -ENXIO ? 0 : is;
+}
+
+static void end_guard(struct undoing *at, const struct te_run_guard *guard)
+{
+	struct te_shim shim;
+	int err = find_guard(guard, &shim);
+
+	if (!err || (err > 0 && !act(at, "end the guard of %s", guard->name)))
 		return;
-	err = te_shim_guard_end(&shim);
+	if (err > 0)
+		err = te_shim_guard_end(&shim);
 	if (err && err != -ENOENT) {
-		te_error("%s: its guard cannot be ended: %s", device.name, strerror(-err));
+		te_error("%s: its guard cannot be ended: %s", guard->name, strerror(-err));
+		at->guard_left = true;
 		failed(at, err);
 	}
 }
@@ -152,10 +165,12 @@ static void end_guards(struct undoing *at)
 		return;
 	for (i = 0; i < nr; i++) {
 		lock = at->undo->known ? -1 : te_lock_pool(at->run->guards[i].name);
-		if (at->undo->known || lock >= 0)
+		if (at->undo->known || lock >= 0) {
 			end_guard(at, &at->run->guards[i]);
-		else
+		} else {
+			at->guard_left = true;
 			failed(at, lock);
+		}
 		if (lock >= 0)
 			te_unlock_pool(lock);
 	}
@@ -177,20 +192,29 @@ static bool is_our_moment(const struct te_run *run, const struct te_peek *held)
 	return true;
 }
 
+/* Whether there can be a metadata snapshot of the run's, as far as can be told without its pool. */
+static bool may_have_reserved(const struct undoing *at)
+{
+	const struct te_run *run = at->run;
+
+	if (at->undo->known)
+		return at->undo->reserved;
+	return run->phase == TE_RUN_HELD ||
+	       (run->phase == TE_RUN_WINDOW && te_mark_read(run) != TE_MARK_BEGUN);
+}
+
 static bool held_root_is_ours(struct undoing *at)
 {
 	const struct te_run *run = at->run;
-	enum te_mark mark = te_mark_read(run);
 	struct te_peek held;
 	bool ours;
 	int err;
 
+	if (!may_have_reserved(at))
+		return false;
 	if (at->undo->known)
-		return at->undo->reserved;
-	if (run->phase == TE_RUN_OPEN ||
-	    run->phase == TE_RUN_PENDING ||
-	    (run->phase == TE_RUN_HELD && at->pool.held_root != run->held_root) ||
-	    (run->phase == TE_RUN_WINDOW && mark == TE_MARK_BEGUN))
+		return true;
+	if (run->phase == TE_RUN_HELD && at->pool.held_root != run->held_root)
 		return false;
 	err = te_peek_pool(&at->pool, true, &held);
 	if (err) {
@@ -199,7 +223,7 @@ static bool held_root_is_ours(struct undoing *at)
 	}
 	ours = is_our_moment(run, &held);
 	te_peek_free(&held);
-	if (ours && run->phase == TE_RUN_WINDOW && mark == TE_MARK_LOST) {
+	if (ours && run->phase == TE_RUN_WINDOW && te_mark_read(run) == TE_MARK_LOST) {
 		te_error("%s: the pool has a metadata snapshot (block %llu) that this run or, after it, another program has taken: the machine went down and nothing tells; left. If no other program uses it, `dmsetup message %s 0 release_metadata_snap`",
 			 run->pool_name, (unsigned long long)at->pool.held_root,
 			 run->pool_name);
@@ -273,16 +297,16 @@ static void delete_snapshots(struct undoing *at)
 	te_peek_free(&now);
 }
 
-static void undo_in_pool(struct undoing *at)
+/* What stands still now, but not by this run, is somebody else's. */
+static void resume_ours(struct undoing *at)
 {
-	/* What stands still now, but not by this run, is somebody else's. */
 	if (at->undo->known ? at->undo->suspended :
 	    at->run->phase == TE_RUN_WINDOW && te_run_same_boot(at->run))
 		resume_all(at);
-	end_guards(at);
-	remove_devices(at);
-	if (at->err || at->undo->devices_only)
-		return;
+}
+
+static void undo_in_pool(struct undoing *at)
+{
 	at->err = te_pool_refresh(&at->pool);
 	if (at->err)
 		return;
@@ -290,28 +314,63 @@ static void undo_in_pool(struct undoing *at)
 	delete_snapshots(at);
 }
 
+/* The record stays, but guards that are on no more keep nobody from a trim. */
+static void forget_guards(const struct undoing *at)
+{
+	struct te_run run = *at->run;
+
+	if (!run.nr_guards || at->guard_left)
+		return;
+	run.nr_guards = 0;
+	te_run_save(&run);
+}
+
+/* What is in a pool that is not active stays, and the record with it. */
+static void leave_in_pool(struct undoing *at)
+{
+	const struct te_run *run = at->run;
+
+	if (!run->nr_volumes && !may_have_reserved(at))
+		return;
+	te_error("the pool %s is not active, and only there can the %s of an interrupted run be %s: activate it, then run `thinexport cleanup`",
+		 run->pool_name, run->nr_volumes ? "snapshots" : "metadata snapshot",
+		 run->nr_volumes ? "deleted" : "released");
+	failed(at, -ENXIO);
+}
+
+/* 0, -ENXIO: it is not active, or another -errno after one sentence. */
+static int look_at_pool(struct undoing *at)
+{
+	int err = find_pool(at->run, &at->pool.dm);
+
+	if (!err)
+		return te_pool_refresh(&at->pool);
+	if (err != -ENXIO)
+		te_error("%s: cannot be looked up: %s", at->run->pool_name, strerror(-err));
+	return err;
+}
+
 int te_undo_run(const struct te_run *run, const struct te_undo *undo)
 {
 	struct undoing at = { .run = run, .undo = undo };
-	int err = find_pool(run, &at.pool.dm);
+	int err = look_at_pool(&at);
 
-	/* Nor is there a device on a pool that is not active. */
-	if (err == -ENXIO && undo->devices_only)
-		return 0;
-	if (err == -ENXIO) {
-		te_error("the pool %s is not active, and only there can the snapshots of an interrupted run be deleted: activate it, then run `thinexport cleanup`",
-			 run->pool_name);
-		return -ENXIO;
-	}
-	if (err) {
-		te_error("%s: cannot be looked up: %s", run->pool_name, strerror(-err));
-		return err;
-	}
-	at.err = te_pool_refresh(&at.pool);
-	if (at.err)
+	if (!err)
+		resume_ours(&at);
+	/* Neither is in the pool: they go whatever became of that. */
+	end_guards(&at);
+	remove_devices(&at);
+	if (err && err != -ENXIO)
+		failed(&at, err);
+	if (undo->devices_only)
 		return at.err;
-	undo_in_pool(&at);
-	if (!at.err && !undo->dry && !undo->devices_only)
+	if (err == -ENXIO)
+		leave_in_pool(&at);
+	else if (!at.err)
+		undo_in_pool(&at);
+	if (at.err && !undo->dry)
+		forget_guards(&at);
+	else if (!undo->dry)
 		at.err = te_run_drop(run);
 	return !at.err && at.left ? -EUCLEAN : at.err;
 }

@@ -5,14 +5,18 @@
  *
  *	resume what the window left suspended	(only a run that died in its window,
  *						 in this very boot)
- *	end the guards				a trim's: nothing is discarded any more
+ *	end the guards				a trim's: nothing is discarded any more;
+						 whatever became of the pool
  *	remove the view, then the pins		by uuid
  *	release the metadata snapshot
  *	delete the snapshots
  *	drop the record
  *
  * Each step may find its work done already, so undoing may be repeated and
- * interrupted.  The record stays until all is gone.
+ * interrupted.  The record stays until all is gone; only guards that are ended it does
+ * not name any more, which would keep trims of other pools from their passdowns.
+ * Guards and devices need no pool; what is in one that is not active stays.  A trim has
+ * nothing there but, from its window to its walk's end, the metadata snapshot.
  *
  * Whether a snapshot or the metadata snapshot is the run's, its maker knows.
  * After its death the metadata tells: a snapshot of the record's id is the run's

@@ -463,6 +463,24 @@ static void sum_up(struct trim *trim, const struct te_extents *extents)
 	te_extents_each(extents, add_extent, trim);
 }
 
+/* -ENOENT: somebody else has ended it. */
+static int end_offline_guards(struct trim *trim)
+{
+	const struct te_shim *shim;
+	int err = 0, one;
+
+	while (trim->nr_guarded) {
+		shim = &trim->stack.shims[--trim->nr_guarded];
+		one = te_shim_guard_end(shim);
+		if (!one || one == -ENOENT)
+			continue;
+		te_error("%s: its guard cannot be ended: %s; `dmsetup message %s 0 guard_end` ends it",
+			 shim->dm.name, strerror(-one), shim->dm.name);
+		err = one;
+	}
+	return err;
+}
+
 /* Ends the guards, or what else is there of a run. */
 static int end_run(struct trim *trim)
 {
@@ -472,10 +490,12 @@ static int end_run(struct trim *trim)
 		.reserved = trim->reserved,
 		.suspended = trim->suspended,
 	};
-	int err = trim->recorded ? te_undo_run(&trim->run, &known) : 0;
+	int err = 0;
 
-	while (trim->source && trim->nr_guarded)
-		te_shim_guard_end(&trim->stack.shims[--trim->nr_guarded]);
+	if (trim->recorded)
+		err = te_undo_run(&trim->run, &known);
+	else if (trim->source)
+		err = end_offline_guards(trim);
 	trim->recorded = trim->recorded && err;
 	return err;
 }

@@ -45,6 +45,9 @@
  *
  * A reshape is looked for before each batch: md never ends a discard during one.
  *
+ * The pool may go away during 6: what is done where its data lay then goes through
+ * the guarded passdowns as well, and the trim goes on.
+ *
  * A pool that is not active needs no window: its devices are opened for us alone, and
  * the superblock's own trees are walked.  The guard is there all the same, against who
  * moves what lies below.
