@@ -21,7 +21,7 @@ COMMAND_SRC += $(addprefix cmd/, usage cmd_send cmd_receive cmd_view cmd_cleanup
 COMMAND_SRC += $(addprefix base/, say interrupt progress listing utf8 words threads child pack write_at)
 # Out: a live pool's moment
 COMMAND_SRC += $(addprefix live/, dm dm_table dm_call lock mark record peek mount moment crew watchdog \
-	window pin undo pending live close_view)
+	priority window pin undo pending live close_view)
 COMMAND_SRC += $(addprefix lvm/, lvm_report lvm_ask lvm lvm_lock lvm_change lvm_shape lvm_text \
 	lvm_new lvm_left lvm_room lvm_into)
 # ... or any other source

@@ -112,6 +112,56 @@ the_length_of_the_window_is_told() {
 	deactivate v0 v1 p
 }
 
+# Name, I/O class and niceness of each thread of a sender and its watchdog.
+priorities() {
+	local thread name stat
+	for thread in /proc/[0-9]*/task/*; do
+		{ read -r name <"$thread/comm" && [[ $name = thinexport* ]] &&
+			read -ra stat <"$thread/stat"; } 2>/dev/null || continue
+		echo "$name: $(ionice -p "${thread##*/}"), nice ${stat[18]}"
+	done
+}
+the_watchdog_is_there() { grep -qs '^thinexport-dog' /proc/[0-9]*/comm; }
+
+# The window's priorities, while it waits for what the pool writes.
+look_into_the_window() {
+	wait_for 60 the_watchdog_is_there
+	dmsetup suspend --noflush w-slow
+	priorities >"$TE_TMP/inside"
+	the_watchdog_is_there || : >"$TE_TMP/inside"
+	dmsetup resume w-slow
+}
+
+# What the pool writes meanwhile is written in the sender's name, and a disk may let
+# class idle wait for as long as the window may last.
+in_the_window_a_sender_of_low_priority_has_a_high_one() {
+	local mount=$TE_TMP/mount3 sampler
+	slow_pool w 100 128
+	volume w 0 32 v0
+	mkfs.ext4 -q /dev/mapper/v0
+	mkdir "$mount"
+	mount /dev/mapper/v0 "$mount"
+	later umount "$mount"
+	dd if=/dev/zero of="$mount/file" bs=1M count=4 status=none
+	look_into_the_window &
+	sampler=$!
+	ionice -c3 -p $BASHPID
+	busybox renice 19 $BASHPID
+	hold_sender --direct w
+	wait $sampler
+	priorities >"$TE_TMP/after"
+	head "$TE_TMP/inside" "$TE_TMP/after"
+	# The one that freezes the file system may be through already.
+	grep '^thinexport:' "$TE_TMP/inside"
+	grep '^thinexport-dog:' "$TE_TMP/inside"
+	fails grep -v ': best-effort: prio 0, nice 0$' "$TE_TMP/inside"
+	grep -q '^thinexport: idle.*, nice 19$' "$TE_TMP/after"
+	fails grep -v ': idle.*, nice 19$' "$TE_TMP/after"
+	end_sender
+	umount "$mount"
+	deactivate v0 w w-slow
+}
+
 with_module_and_without_the_stream_is_the_same() {
 	needs_module
 	small_pool p
@@ -172,5 +222,6 @@ run_tests \
 	a_mounted_file_system_is_frozen_clean \
 	without_freezing_the_file_system_would_not_be_clean \
 	the_length_of_the_window_is_told \
+	in_the_window_a_sender_of_low_priority_has_a_high_one \
 	with_module_and_without_the_stream_is_the_same \
 	a_live_pool_is_listed_and_compared_with

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "live/crew.h"
 #include "live/mark.h"
+#include "live/priority.h"
 #include "live/watchdog.h"
 
 /* All that the window needs, in one piece of shared memory. */
@@ -223,6 +224,7 @@ close_control:
 
 void te_window_run(const struct te_window_request *request, struct te_window_result *result)
 {
+	struct te_priority priority;
 	struct te_watchdog dog;
 	struct window *window;
 	sigset_t all, before;
@@ -232,10 +234,12 @@ void te_window_run(const struct te_window_request *request, struct te_window_res
 	memset(result, 0, sizeof(*result));
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	/* First: the watchdog and the crew get it from here. */
+	te_priority_raise(&priority);
 	result->err = prepare(&window, &dog, request);
 	if (result->err) {
 		result->failed = TE_WINDOW_PREPARE;
-		goto signals;
+		goto restore;
 	}
 	control = window->watch.control;
 
@@ -250,6 +254,7 @@ void te_window_run(const struct te_window_request *request, struct te_window_res
 	te_release_memory();
 	munmap(window, window_bytes(request));
 	close(control);
-signals:
+restore:
+	te_priority_restore(&priority);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -29,6 +29,9 @@
  * so a watchdog, forked before, resumes everything when this process is gone or
  * late (watchdog.h).
  *
+ * Nor does it wait behind others for the disk or the processor, however low the
+ * priority that the command was given (priority.h).
+ *
  * Volumes that nobody can write to, since they are not active, or are read-only
  * and not open, need none of this: their snapshots are made without anything being
  * suspended, and no other volume of the pool waits either.
