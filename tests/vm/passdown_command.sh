@@ -312,6 +312,48 @@ while_the_array_is_reshaped_nothing_goes_down() {
 	end_array
 }
 
+# device-mapper's own RAID5 tells neither in sysfs.
+an_array_of_lvm_tells_its_stripe_and_that_it_is_reshaped() {
+	on_one_kernel
+	has_target raid || skip "no device-mapper target raid"
+	echo N >/sys/module/dm_raid/parameters/devices_handle_discard_safely
+	mapfile -t members < <(scsi_disks 4 32)
+	vgcreate -q -s 1M vg "${members[@]}"
+	later te_drop_group vg
+	lvcreate -q -y -Wn --type raid5 --stripes 2 --stripesize 64k -L 24M -n lv vg
+	wait_for 60 lv_is idle
+	later rm -rf $folder
+	later dmsetup remove --retry p
+	thinexport passdown create /dev/vg/lv p
+	thinexport passdown status p | grep 'echo Y >/sys/module/dm_raid/'
+	thinexport passdown remove p
+	echo Y >/sys/module/dm_raid/parameters/devices_handle_discard_safely
+	lvchange -q -an vg/lv
+	lvchange -q -ay vg/lv
+	thinexport passdown create /dev/vg/lv p
+	[ "$(field p array.name)" = vg-lv ]
+	[ "$(field p array.level)" = raid5_ls ]
+	[ "$(field p stripe_bytes)" -eq $((128 * 1024)) ]
+	fill /dev/mapper/p 1 0 16384
+	discard /dev/mapper/p 0 640
+	thinexport passdown flush p 2>&1 | grep 'p: 640 KiB passed down, 0 B still due'
+	is_zero /dev/vg/lv 0 640
+	discard /dev/mapper/p 640 640
+	lvchange -q -y --minrecoveryrate 50 --maxrecoveryrate 100 vg/lv
+	lvconvert -q -y --stripes 3 vg/lv
+	lv_is reshape
+	[ "$(field p reshaping)" = true ]
+	fails_with 'vg-lv is being reshaped' timeout 20 thinexport passdown flush p
+	[ "$(field p passed_bytes)" -eq $((640 * 1024)) ]
+	lvchange -q -y --minrecoveryrate 100000 --maxrecoveryrate 1000000 vg/lv
+	wait_for 60 lv_is idle
+	holds /dev/mapper/p 1 1280 8192
+	thinexport passdown remove p
+	vgremove -q -ff -y vg
+	modprobe -r scsi_debug
+}
+lv_is() { dmsetup status vg-lv | grep -q " $1 "; }
+
 run_tests \
 	the_stripe_is_mds_and_what_is_due_goes_down \
 	what_is_in_use_is_refused_and_left_as_it_was \
@@ -320,4 +362,5 @@ run_tests \
 	after_the_array_all_above_comes_up_by_itself \
 	one_that_fails_does_not_keep_the_others_waiting \
 	an_array_that_takes_no_discard_is_explained \
-	while_the_array_is_reshaped_nothing_goes_down
+	while_the_array_is_reshaped_nothing_goes_down \
+	an_array_of_lvm_tells_its_stripe_and_that_it_is_reshaped

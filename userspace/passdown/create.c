@@ -108,24 +108,6 @@ static int identify(const struct te_shim_wish *wish, dev_t dev, struct te_shim_f
 	return -ENODEV;
 }
 
-/* The stripe that it has, or is said to have. */
-static int settle_stripe(const struct te_layer *layer, const char *path, u32 given,
-			 struct te_stripe *stripe)
-{
-	char array[32];
-
-	if (te_md_reshaping(layer->dev, array, sizeof(array))) {
-		te_error("%s: %s is being reshaped, and its stripe will be another: wait until that is done",
-			 path, array);
-		return -EBUSY;
-	}
-	if (!given)
-		return te_stripe_find(layer->dev, path, stripe);
-	stripe->sectors = given;
-	snprintf(stripe->from, sizeof(stripe->from), "as given");
-	return 0;
-}
-
 int te_shim_create(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES],
 		   struct te_stripe *stripe)
 {
@@ -146,7 +128,7 @@ int te_shim_create(const struct te_shim_wish *wish, char name[TE_DM_NAME_BYTES],
 	if (!err)
 		err = te_layer_free(wish->path, &layer);
 	if (!err)
-		err = settle_stripe(&layer, wish->path, wish->stripe_sectors, stripe);
+		err = te_stripe_settle(layer.dev, wish->path, wish->stripe_sectors, stripe);
 	if (!err)
 		err = identify(wish, layer.dev, &file);
 	if (!err)
@@ -208,7 +190,7 @@ static int start_on(const struct te_shim_file *file, dev_t dev)
 	}
 	err = te_layer_free(path, &layer);
 	if (!err)
-		err = settle_stripe(&layer, path, file->stripe_sectors, &stripe);
+		err = te_stripe_settle(layer.dev, path, file->stripe_sectors, &stripe);
 	return err ? err : make(path, &layer, file, stripe.sectors);
 }
 

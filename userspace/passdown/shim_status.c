@@ -65,6 +65,7 @@ static void print_space(const struct te_shim *shim)
 static void print_way(const struct te_shim *shim, const struct known *known)
 {
 	const char *array = known->on_array ? known->md.name : known->device;
+	const char *module = known->md.dm ? "dm_raid" : "raid456";
 
 	if (shim->way == TE_SHIM_ZEROS)
 		printf("  %s takes no discard: stripes are overwritten with zeros.\n", array);
@@ -73,9 +74,11 @@ static void print_way(const struct te_shim *shim, const struct known *known)
 	printf("  Nothing goes down: %s takes no discard.  Two ways out:\n", array);
 	if (known->on_array)
 		printf("  - If each member returns zeros for what it was told to discard, and only\n"
-		       "    then: `options raid456 devices_handle_discard_safely=Y` in a file of\n"
-		       "    /etc/modprobe.d, and stop the array and assemble it again after\n"
-		       "      echo Y >/sys/module/raid456/parameters/devices_handle_discard_safely\n");
+		       "    then: `options %s devices_handle_discard_safely=Y` in a file of\n"
+		       "    /etc/modprobe.d, and %s it again after\n"
+		       "      echo Y >/sys/module/%s/parameters/devices_handle_discard_safely\n",
+		       module, known->md.dm ? "deactivate the volume and activate" :
+					      "stop the array and assemble", module);
 	else
 		printf("  - Put it on a device that does.\n");
 	printf("  - Have whole stripes overwritten with zeros, which helps members that\n"

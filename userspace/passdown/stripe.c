@@ -14,22 +14,73 @@
 #define MOST_SECTORS	(1u << 21)	/* what the target takes: 1 GiB */
 #define MOST_LAYERS	16
 
+/* Also of "raid5_ls", as device-mapper has them. */
 static u32 parity_disks(const char *level)
 {
-	if (!strcmp(level, "raid6"))
+	if (!strncmp(level, "raid6", 5))
 		return 2;
-	return !strcmp(level, "raid4") || !strcmp(level, "raid5");
+	return !strncmp(level, "raid4", 5) || !strncmp(level, "raid5", 5);
+}
+
+static void count_data_disks(struct te_md *md)
+{
+	u32 parity = parity_disks(md->level);
+
+	if (parity && md->raid_disks > parity)
+		md->data_disks = md->raid_disks - parity;
+}
+
+/* mdadm freezes an array first, and then for a while holds back what is sent to it. */
+static bool is_reshape(const char *action)
+{
+	return !strcmp(action, "reshape") || !strcmp(action, "frozen");
+}
+
+static bool read_raid_table(const struct te_dm_device *device, struct te_md *md)
+{
+	struct te_dm_target *targets;
+	size_t nr;
+	bool read;
+
+	if (te_dm_targets(device, &targets, &nr))
+		return false;
+	read = nr == 1 && !strcmp(targets[0].type, "raid") &&
+	       sscanf(targets[0].parameters, "%15s %*u %u", md->level, &md->chunk_sectors) == 2;
+	free(targets);
+	return read;
+}
+
+/*
+ * An array of device-mapper's, and so of LVM's: an md below, of which nothing is in sysfs.
+ *
+ *	table	<level> <#parameters> <chunk sectors> ...
+ *	status	<level> <#disks> <health> <in sync>/<all> <sync action> ...
+ */
+static bool read_dm_raid(dev_t dev, struct te_md *md)
+{
+	char status[512], action[16] = "idle";
+	struct te_dm_device device;
+
+	if (!te_sysfs_line(dev, "dm/name", status, sizeof(status)) ||
+	    te_dm_find_number(major(dev), minor(dev), &device) || !read_raid_table(&device, md))
+		return false;
+	snprintf(md->name, sizeof(md->name), "%.31s", device.name);
+	if (!te_dm_status(&device, status, sizeof(status)))
+		sscanf(status, "%*s %u %*s %*s %15s", &md->raid_disks, action);
+	count_data_disks(md);
+	md->reshaping = is_reshape(action);
+	md->dm = true;
+	return true;
 }
 
 bool te_md_read(dev_t dev, struct te_md *md)
 {
 	char position[32] = "none", action[32] = "idle";
 	u64 chunk = 0, disks = 0;
-	u32 parity;
 
 	memset(md, 0, sizeof(*md));
 	if (!te_sysfs_line(dev, "md/level", md->level, sizeof(md->level)) || !md->level[0])
-		return false;
+		return read_dm_raid(dev, md);
 	te_sysfs_name(dev, md->name, sizeof(md->name));
 	te_sysfs_number(dev, "md/chunk_size", &chunk);
 	te_sysfs_number(dev, "md/raid_disks", &disks);
@@ -37,12 +88,8 @@ bool te_md_read(dev_t dev, struct te_md *md)
 	te_sysfs_line(dev, "md/sync_action", action, sizeof(action));
 	md->chunk_sectors = (u32)(chunk >> 9);
 	md->raid_disks = (u32)disks;
-	parity = parity_disks(md->level);
-	if (parity && md->raid_disks > parity)
-		md->data_disks = md->raid_disks - parity;
-	/* mdadm freezes an array first, and then for a while holds back what is sent to it. */
-	md->reshaping = strcmp(position, "none") != 0 || !strcmp(action, "reshape") ||
-			!strcmp(action, "frozen");
+	count_data_disks(md);
+	md->reshaping = strcmp(position, "none") != 0 || is_reshape(action);
 	return true;
 }
 
@@ -103,7 +150,7 @@ static int refuse_nested(const struct place *place, const struct te_md *md)
 
 static int find_in_md(const struct place *place, const struct te_md *md, struct te_stripe *stripe)
 {
-	stripe->sectors = md->chunk_sectors * md->data_disks;
+	stripe->sectors = te_md_stripe(md);
 	snprintf(stripe->from, sizeof(stripe->from), "%s (%s): chunks of %u KiB on %u data disks",
 		 md->name, md->level, md->chunk_sectors / 2, md->data_disks);
 	if (!stripe->sectors || stripe->sectors % 8 || stripe->sectors > MOST_SECTORS) {
@@ -226,6 +273,22 @@ int te_stripe_find(dev_t dev, const char *path, struct te_stripe *stripe)
 	/* The target itself counts stripes from the beginning of a partition's disk. */
 	te_sysfs_disk(dev, &place.dev, &start);
 	return find(&place, stripe);
+}
+
+int te_stripe_settle(dev_t dev, const char *path, u32 given, struct te_stripe *stripe)
+{
+	char array[32];
+
+	if (te_md_reshaping(dev, array, sizeof(array))) {
+		te_error("%s: %s is being reshaped, and its stripe will be another: wait until that is done",
+			 path, array);
+		return -EBUSY;
+	}
+	if (!given)
+		return te_stripe_find(dev, path, stripe);
+	stripe->sectors = given;
+	snprintf(stripe->from, sizeof(stripe->from), "as given");
+	return 0;
 }
 
 bool te_md_reshaping(dev_t dev, char *name, size_t bytes)
