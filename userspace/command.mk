@@ -41,7 +41,7 @@ COMMAND_SRC += $(addprefix build/, build build_node build_tree build_copy build_
 	build_count build_space_map)
 # Space that a pool frees, and the array below it
 COMMAND_SRC += $(addprefix passdown/, sysfs stripe identity rate shim shim_file shim_status layer \
-	create stack extents discard trim trim_each trim_report)
+	create restripe stack extents discard trim trim_each trim_report)
 # Told and compared
 COMMAND_SRC += $(addprefix show/, dump info info_stream info_source mapping verify_against \
 	verify_report)

@@ -304,10 +304,38 @@ while_the_array_is_reshaped_nothing_goes_down() {
 	echo 1000000 >"$sync/sync_speed_min"
 	wait_for 60 grep -q idle "$sync/sync_action"
 	holds /dev/mapper/p 1 1280 8192
-	thinexport passdown remove p
-	thinexport passdown create "$md" p
-	[ "$(field p stripe_bytes)" -eq $((192 * 1024)) ]
-	holds /dev/mapper/p 1 1280 8192
+
+	# The stripes are others now: md takes nothing of one of the old ones, and says that it has.
+	[ "$(field p array_stripe_bytes)" -eq $((192 * 1024)) ]
+	thinexport passdown status p | tee "$TE_TMP/shown"
+	grep -q 'Not all that goes down is taken' "$TE_TMP/shown"
+	fails awk 'length > 80 { found = 1; print } END { exit !found }' "$TE_TMP/shown"
+	fill /dev/mapper/p 2 0 640
+	discard /dev/mapper/p 128 128
+	thinexport passdown flush p 2>&1 | tee "$TE_TMP/said"
+	grep -q 'its stripes are 128 KiB and those of the array below 192 KiB' "$TE_TMP/said"
+	[ "$(field p due_bytes)" -eq 0 ]
+	holds "$md" 2 0 640
+	pool t "$(disk 8)" /dev/mapper/p
+	thinexport trim t 2>&1 | grep 'so not all that goes down is taken'
+	# By hand, as the target's page has it, and by the command, which keeps it; all in use.
+	dmsetup reload p --table "$(dmsetup table p | sed 's/ stripe [0-9]*/ stripe 384/')"
+	dmsetup suspend p && dmsetup resume p
+	[ "$(dmsetup table p | cut -d' ' -f6-)" = '4 stripe 384 unit 128' ]
+	thinexport passdown restripe --stripe 384K p
+	grep -qx 'stripe 768' $folder/p.conf
+	thinexport passdown restripe p 2>&1 | grep 'p: stripes of 192 KiB (md.*on 3 data disks)'
+	grep -qx 'stripe auto' $folder/p.conf
+	[ "$(dmsetup table p | cut -d' ' -f6-)" = '4 stripe 384 unit 128' ]
+	thinexport passdown status p | fails grep 'Not all'
+	deactivate t
+	fill /dev/mapper/p 1 0 16384
+	discard /dev/mapper/p 192 192
+	thinexport passdown flush p 2>&1 | tee "$TE_TMP/said"
+	fails grep 'not all' "$TE_TMP/said"
+	is_zero "$md" 192 192
+	holds /dev/mapper/p 1 0 192
+	holds /dev/mapper/p 1 384 8192
 	thinexport passdown remove p
 	end_array
 }
@@ -347,6 +375,12 @@ an_array_of_lvm_tells_its_stripe_and_that_it_is_reshaped() {
 	[ "$(field p passed_bytes)" -eq $((640 * 1024)) ]
 	lvchange -q -y --minrecoveryrate 100000 --maxrecoveryrate 1000000 vg/lv
 	wait_for 60 lv_is idle
+	holds /dev/mapper/p 1 1280 8192
+	thinexport passdown status p | grep 'stripes are 192 KiB now'
+	thinexport passdown restripe p
+	discard /dev/mapper/p 576 384
+	thinexport passdown flush p 2>&1 | grep 'p: 384 KiB passed down'
+	is_zero /dev/vg/lv 576 384
 	holds /dev/mapper/p 1 1280 8192
 	thinexport passdown remove p
 	vgremove -q -ff -y vg

@@ -10,6 +10,7 @@
 #include "base/say.h"
 #include "base/words.h"
 #include "passdown/create.h"
+#include "passdown/restripe.h"
 #include "passdown/shim.h"
 #include "passdown/shim_status.h"
 
@@ -178,6 +179,7 @@ static enum te_exit run_flush(int argc, char **argv)
 	te_interrupt_catch();
 	if (te_dm_start() || te_shim_find(argv[1], &shim))
 		return TE_EXIT_FAILED;
+	te_shim_warn_of_stripe(&shim);
 	err = te_shim_flush(&shim, &flush);
 	te_note("%s: %s passed down, %s still due", shim.dm.name,
 		te_bytes(te_shim_stripe_bytes(&shim, flush.passed_stripes)),
@@ -186,6 +188,31 @@ static enum te_exit run_flush(int argc, char **argv)
 		te_error("%s: %llu discards failed below (see the kernel's log); what they were for is still due",
 			 shim.dm.name, (unsigned long long)flush.failed_passes);
 	return err || flush.failed_passes ? TE_EXIT_FAILED : TE_EXIT_DONE;
+}
+
+static enum te_exit run_restripe(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "stripe", required_argument, NULL, 's' },
+		{ NULL }
+	};
+	struct te_stripe stripe;
+	enum te_exit exit;
+	u32 given = 0;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		exit = c == 's' ? take_stripe(optarg, &given) : te_usage(&te_cmd_passdown);
+		if (exit != TE_EXIT_DONE)
+			return exit;
+	}
+	if (argc - optind != 1)
+		return te_usage(&te_cmd_passdown);
+	if (te_dm_start() || te_shim_restripe(argv[optind], given, &stripe))
+		return TE_EXIT_FAILED;
+	te_note("%s: stripes of %s (%s)", argv[optind], te_bytes((u64)stripe.sectors * 512),
+		stripe.from);
+	return TE_EXIT_DONE;
 }
 
 static enum te_exit run_remove(int argc, char **argv)
@@ -209,7 +236,7 @@ static enum te_exit run_passdown(int argc, char **argv)
 		enum te_exit (*run)(int argc, char **argv);
 	} acts[] = {
 		{ "create", run_create }, { "start", run_start }, { "status", run_status },
-		{ "flush", run_flush },	  { "remove", run_remove },
+		{ "flush", run_flush },	  { "restripe", run_restripe }, { "remove", run_remove },
 	};
 	size_t i;
 
@@ -222,7 +249,8 @@ static enum te_exit run_passdown(int argc, char **argv)
 const struct te_cmd te_cmd_passdown = {
 	.verb = "passdown",
 	.synopsis = "create [OPTION]... DEVICE [NAME] | start [NAME] |\n"
-		    "                           status [--json] [NAME] | flush NAME | remove NAME",
+		    "                           status [--json] [NAME] | flush NAME | remove NAME |\n"
+		    "                           restripe [--stripe BYTES] NAME",
 	.summary = "give an array the space that is freed above it",
 	.help = "\n"
 		"  create          puts a passdown on DEVICE, an array or what lies on one, as\n"
@@ -236,6 +264,8 @@ const struct te_cmd te_cmd_passdown = {
 		"    --wait SECONDS  wait so long for the devices below\n"
 		"  status          what is free, due and passed down, and what is in the way\n"
 		"  flush           passes down what is due\n"
+		"  restripe        takes over the stripe that the array has after a reshape\n"
+		"    --stripe BYTES  this one, where md does not tell it\n"
 		"  remove          takes NAME down, and what is kept of it\n",
 	.run = run_passdown,
 };

@@ -145,6 +145,28 @@ int te_shim_each(int (*each)(void *context, const struct te_shim *shim), void *c
 	return te_dm_each(visit_device, &visit);
 }
 
+u32 te_shim_stripe_below(const struct te_shim *shim)
+{
+	struct te_md md;
+	u32 sectors;
+
+	/* What comes of a reshape is seen at its end; zeros need no whole stripes. */
+	if (shim->way != TE_SHIM_DISCARD || !te_md_below(shim->below, &md) || md.reshaping)
+		return 0;
+	sectors = te_md_stripe(&md);
+	return sectors && shim->stripe_sectors % sectors ? sectors : 0;
+}
+
+void te_shim_warn_of_stripe(const struct te_shim *shim)
+{
+	u32 below = te_shim_stripe_below(shim);
+
+	if (below)
+		te_warn("%s: its stripes are %s and those of the array below %s, which takes whole ones only, so not all that goes down is taken: `thinexport passdown restripe %s`, and trim after it",
+			shim->dm.name, te_bytes(te_shim_stripe_bytes(shim, 1)),
+			te_bytes((u64)below * 512), shim->dm.name);
+}
+
 static int flush_some(const struct te_shim *shim, u64 stripes, struct te_shim_flush *flush,
 		      u64 *passed)
 {

@@ -65,6 +65,14 @@ static inline u64 te_shim_stripe_bytes(const struct te_shim *shim, u64 stripes)
 	return stripes * shim->stripe_sectors * 512;
 }
 
+/*
+ * The stripe that the array below has now, in sectors, when the passdown's is no multiple
+ * of it, as after a reshape: then the array acknowledges discards and drops most of what
+ * they cover.  Else 0.  The second warns of it.
+ */
+u32 te_shim_stripe_below(const struct te_shim *shim);
+void te_shim_warn_of_stripe(const struct te_shim *shim);
+
 /* What a flush came to. */
 struct te_shim_flush {
 	u64 most_rate;			/* bytes a second; 0: as fast as they are taken */

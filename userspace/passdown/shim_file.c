@@ -60,36 +60,43 @@ static int write_lines(int fd, const struct te_shim_file *file)
 	return err;
 }
 
-/* Whole under another name, then linked into place, which fails where one is. */
-static int save(const struct te_shim_file *file, const char *path, const char *temporary)
+static int write_whole(const struct te_shim_file *file, const char *path)
 {
-	int fd, err = make_folder(PARENT);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
+	return fd < 0 ? -errno : write_lines(fd, file);
+}
+
+/* Whole under another name, then put in place: by link(), which fails where one is, or rename(). */
+static int save(const struct te_shim_file *file, int (*put)(const char *from, const char *to))
+{
+	char path[PATH_MAX], temporary[PATH_MAX];
+	int err = make_folder(PARENT);
+
+	path_of(file->name, SUFFIX, path);
+	path_of(file->name, ".new", temporary);
 	if (!err)
 		err = make_folder(TE_SHIM_FOLDER);
-	if (err)
-		return err;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	err = write_lines(fd, file);
-	if (!err && link(temporary, path))
+	if (!err)
+		err = write_whole(file, temporary);
+	if (!err && put(temporary, path))
 		err = -errno;
 	unlink(temporary);
-	return err ? err : sync_folder(TE_SHIM_FOLDER);
+	if (!err)
+		err = sync_folder(TE_SHIM_FOLDER);
+	if (err)
+		te_error("cannot write %s: %s", path, strerror(-err));
+	return err;
 }
 
 int te_shim_file_save(const struct te_shim_file *file)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
-	int err;
+	return save(file, link);
+}
 
-	path_of(file->name, SUFFIX, path);
-	path_of(file->name, ".new", temporary);
-	err = save(file, path, temporary);
-	if (err)
-		te_error("cannot write %s: %s", path, strerror(-err));
-	return err;
+int te_shim_file_replace(const struct te_shim_file *file)
+{
+	return save(file, rename);
 }
 
 bool te_shim_file_exists(const char *name)
@@ -159,7 +166,7 @@ static bool read_lines(FILE *from, struct te_shim_file *file)
 	return !ferror(from) && file->device[0];
 }
 
-static int load(const char *name, struct te_shim_file *file)
+int te_shim_file_load(const char *name, struct te_shim_file *file)
 {
 	char path[PATH_MAX];
 	FILE *from;
@@ -209,7 +216,7 @@ int te_shim_file_each(int (*each)(void *context, const struct te_shim_file *file
 	}
 	for (i = 0; i < nr; i++) {
 		if (!stop && name_of(names[i]->d_name, name)) {
-			if (load(name, &file))
+			if (te_shim_file_load(name, &file))
 				err = -EBADMSG;
 			else
 				stop = each(context, &file);

@@ -30,6 +30,12 @@ struct te_shim_file {
 /* On disk when it returns; one that is there is not written over.  -errno after one sentence. */
 int te_shim_file_save(const struct te_shim_file *file);
 
+/* In place of the one that is there, or was. */
+int te_shim_file_replace(const struct te_shim_file *file);
+
+/* The one of this name.  -errno after one sentence. */
+int te_shim_file_load(const char *name, struct te_shim_file *file);
+
 /* True when there is one of this name. */
 bool te_shim_file_exists(const char *name);
 

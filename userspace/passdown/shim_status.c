@@ -15,6 +15,7 @@ struct known {
 	char device[32];		/* below, as the kernel calls it */
 	bool on_array;			/* of stripes */
 	struct te_md md;
+	u32 stripe_below;		/* sectors, when it is another */
 	bool reshaping;
 	char reshaped[32];
 	bool kept;			/* for the next boot */
@@ -25,6 +26,7 @@ static void find_out(const struct te_shim *shim, struct known *known)
 	memset(known, 0, sizeof(*known));
 	te_sysfs_name(shim->below, known->device, sizeof(known->device));
 	known->on_array = te_md_below(shim->below, &known->md);
+	known->stripe_below = te_shim_stripe_below(shim);
 	known->reshaping = te_md_reshaping(shim->below, known->reshaped, sizeof(known->reshaped));
 	known->kept = te_shim_file_exists(shim->dm.name);
 }
@@ -85,6 +87,15 @@ static void print_way(const struct te_shim *shim, const struct known *known)
 	       "    compress or find zeros: remove the passdown and create it --zero-fill.\n");
 }
 
+static void print_stripe_below(const struct te_shim *shim, const struct known *known)
+{
+	if (!known->stripe_below)
+		return;
+	printf("  Not all that goes down is taken: the array's stripes are %s now.\n",
+	       te_bytes((u64)known->stripe_below * 512));
+	printf("    `thinexport passdown restripe %s`, and then a trim.\n", shim->dm.name);
+}
+
 void te_shim_print(const struct te_shim *shim)
 {
 	struct known known;
@@ -100,6 +111,7 @@ void te_shim_print(const struct te_shim *shim)
 		       "    or where that knows of no run, `dmsetup message %s 0 guard_end`.\n",
 		       shim->dm.name);
 	print_way(shim, &known);
+	print_stripe_below(shim, &known);
 	if (known.reshaping && shim->auto_pass)
 		printf("  %s is being reshaped, and discards hang meanwhile: do not use --auto.\n",
 		       known.reshaped);
@@ -137,6 +149,8 @@ struct json_object *te_shim_json(const struct te_shim *shim)
 		json_object_object_add(object, "array", array_json(&known.md));
 	te_listing_number(object, "size_bytes", shim->sectors * 512);
 	te_listing_number(object, "stripe_bytes", te_shim_stripe_bytes(shim, 1));
+	if (known.on_array)
+		te_listing_number(object, "array_stripe_bytes", (u64)te_md_stripe(&known.md) * 512);
 	te_listing_number(object, "unit_bytes", te_shim_bytes(shim, 1));
 	te_listing_number(object, "free_bytes", te_shim_bytes(shim, shim->free_units));
 	te_listing_number(object, "due_bytes", te_shim_stripe_bytes(shim, shim->due_stripes));

@@ -121,6 +121,7 @@ static int check_shim(const struct te_shim *shim)
 			 shim->dm.name, array);
 		return -EBUSY;
 	}
+	te_shim_warn_of_stripe(shim);
 	return 0;
 }
 
