@@ -65,7 +65,7 @@ what_was_flushed_or_written_through_is_on_the_disk() {
 
 what_has_waited_is_written_through() {
 	local cut
-	begin 1000
+	begin $((1000 * ${TE_SLOW:-1}))
 	discard /dev/mapper/p 0 384
 	dmsetup message p 0 flush >"$TE_TMP/flushed" &
 	wait_for 20 zeros_are_on_their_way
