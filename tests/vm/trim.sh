@@ -147,7 +147,7 @@ killed_it_is_ended_by_cleanup() {
 	fill /dev/mapper/v1 2
 	deactivate v1
 	message t delete 1
-	slow_reads 20
+	slow_reads $((20 * ${TE_SLOW:-1}))
 	for ((round = 0; round < ${TE_ROUNDS:-4}; round++)); do
 		thinexport trim t >/dev/null 2>&1 &
 		trim=$!
