@@ -107,8 +107,8 @@ void te_shim_print(const struct te_shim *shim)
 	       shim->auto_pass ? "as they fall due" : "when flushed, or after a trim",
 	       known.kept ? "" : "  Not kept for the next boot.");
 	if (shim->guarded)
-		printf("  The guard is on: a trim is at work, or was killed: `thinexport cleanup` ends it,\n"
-		       "    or where that knows of no run, `dmsetup message %s 0 guard_end`.\n",
+		printf("  The guard is on: a trim is at work, or was killed: `thinexport cleanup` ends\n"
+		       "    it, or where that knows of no run, `dmsetup message %s 0 guard_end`.\n",
 		       shim->dm.name);
 	print_way(shim, &known);
 	print_stripe_below(shim, &known);
