@@ -54,6 +54,17 @@ the_other_pool_is_trimmed() {
 	thinexport trim --json u | jq -e '.done and .passed_bytes > 23 * 1048576'
 }
 
+# Nor in t, which is activated again.
+nothing_is_left_without_t() {
+	is p guard -
+	nothing_is_left
+	the_other_pool_is_trimmed
+	pool_open t "$metadata" /dev/mapper/lower
+	activate t 0 24 v0
+	end_two_pools
+	deactivate p
+}
+
 # trim_of_t BEGUN: starts one that takes seconds for 40 MiB, until BEGUN succeeds.
 trim_of_t() {
 	thinexport trim --rate $((8 / ${TE_SLOW:-1}))M --json t >"$TE_TMP/report" 2>"$TE_TMP/said" &
@@ -103,13 +114,7 @@ it_ends_well_when_its_pool_is_deactivated_meanwhile() {
 	wait $trim || { cat "$TE_TMP/said"; return 1; }
 	[ ! -s "$TE_TMP/said" ]
 	report '.done and .sent_bytes == .free_bytes and .passed_bytes == .stripes_bytes'
-	is p guard -
-	nothing_is_left
-	the_other_pool_is_trimmed
-	pool_open t "$metadata" /dev/mapper/lower
-	activate t 0 24 v0
-	end_two_pools
-	deactivate p
+	nothing_is_left_without_t
 }
 
 killed_it_is_cleaned_up_without_its_pool() {
@@ -123,13 +128,7 @@ killed_it_is_cleaned_up_without_its_pool() {
 	fails_with 'earlier run .* was interrupted' thinexport trim u
 	thinexport cleanup -n | grep 'would end the guard of p'
 	thinexport cleanup t
-	is p guard -
-	nothing_is_left
-	the_other_pool_is_trimmed
-	pool_open t "$metadata" /dev/mapper/lower
-	activate t 0 24 v0
-	end_two_pools
-	deactivate p
+	nothing_is_left_without_t
 }
 
 # That is in the pool; the guard is not, and waits for nothing.
